@@ -1,0 +1,1 @@
+"""ProjectLoom: a self-hosted AI workspace with books that anyone can check."""

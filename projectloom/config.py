@@ -1,0 +1,320 @@
+"""What this server is, read once from the environment and ``.env`` and frozen.
+
+Each part becomes real when its key is set; with nothing set the sandbox stands in for Stripe and both model providers.
+Half a configuration, or the sandbox beside any live key, is refused here with the name of what is missing, before a
+port is opened. Every limit and every wait of the product has its name in this file.
+"""
+
+import os
+import secrets
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+# Sizes, in bytes unless the name says otherwise.
+MAX_BODY_BYTES = 2_000_000
+MAX_WEBHOOK_BODY_BYTES = 262_144
+MAX_SMALL_BODY_BYTES = 16_384
+MAX_MESSAGES = 2_000
+MAX_TITLE_CHARS = 80
+MAX_API_KEY_CHARS = 400
+
+# The meter.
+DEFAULT_MODELS = ("claude-sonnet-5-5", "gpt-6.1-terra")
+# Reasoning counts as output, so a reply needs more room than its text.
+DEFAULT_MAX_TOKENS = 8_192
+MIN_USEFUL_TOKENS = 256
+MIN_AVAILABLE_NANOS = 100_000_000
+LOW_BALANCE_NANOS = 5_000_000_000
+CHECKPOINT_SECONDS = 1.0
+TURN_LEASE_SECONDS = 15.0
+RECOVERY_INTERVAL_SECONDS = 5.0
+HOLD_LIFETIME_SECONDS = 3_600
+WATCH_KEEPALIVE_SECONDS = 15.0
+WATCH_POLL_SECONDS = 0.5
+FRAME_SECONDS = 0.05
+MAX_RUNNING_TURNS_PER_PERSON = 20
+
+# The network.
+PROVIDER_CONNECT_SECONDS = 10.0
+PROVIDER_STALL_SECONDS = 120.0
+STRIPE_TIMEOUT_SECONDS = 20.0
+STRIPE_MAX_RETRIES = 2
+STRIPE_SIGNATURE_TOLERANCE_SECONDS = 300
+CHECKOUT_LIFETIME_SECONDS = 3_600
+RETURN_ORDERS_CHECKED = 5
+
+# The database.
+SQLITE_BUSY_SECONDS = 10
+POOL_SIZE = 10
+POOL_TIMEOUT_SECONDS = 5
+
+# Accounts.
+SESSION_DAYS = 30
+MIN_PASSWORD_CHARS = 8
+MAX_PASSWORD_CHARS = 200
+MAX_EMAIL_CHARS = 254
+MIN_SECRET_CHARS = 32
+SIGN_IN_ATTEMPTS = 20
+SIGN_IN_WINDOW_SECONDS = 300
+
+# Pages.
+CONVERSATIONS_SHOWN = 100
+PURCHASES_SHOWN = 50
+
+SANDBOX_WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - signs the stand-in's own webhooks, no secret
+SANDBOX_PREFIX = "/sandbox"
+
+
+class ConfigurationError(SystemExit):
+    """The server cannot start as configured. The message names what is missing or contradictory."""
+
+
+class Settings(BaseSettings):
+    """The configuration. Field names are the environment's, in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=os.environ.get("LOOM_ENV_FILE", str(PROJECT_ROOT / ".env")),
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(3000, ge=1, le=65535)
+    base_url: str = Field("", validation_alias=AliasChoices("BASE_URL", "NEXT_PUBLIC_BASE_URL"))
+    data_dir: Path = Field(PROJECT_ROOT / "data", validation_alias="LOOM_DATA_DIR")
+    sandbox: Literal["auto", "on", "off"] = Field("auto", validation_alias="LOOM_SANDBOX")
+    secret_key: SecretStr | None = None
+    # Its address may carry a password.
+    redis_url: str | None = Field(None, repr=False)
+    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "POSTGRES_URL"))
+
+    clerk_publishable_key: str | None = None
+    clerk_secret_key: SecretStr | None = None
+
+    stripe_secret_key: SecretStr | None = None
+    stripe_publishable_key: str | None = None
+    stripe_webhook_secret: SecretStr | None = None
+    stripe_api_base: str | None = None
+
+    anthropic_api_key: SecretStr | None = None
+    anthropic_base_url: str | None = None
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+
+    # How much faster than a real model the sandbox speaks.
+    sandbox_speed: float = Field(1.0, ge=0.1, le=1_000, validation_alias="LOOM_SANDBOX_SPEED")
+
+    # The port of the Python process where it is not ``port``. Reflex announces the one it chose (8000, or the next free
+    # one) under its own name when it runs in development; in production there is one port and this stays unset.
+    backend_port: int | None = Field(
+        None, ge=1, le=65535, validation_alias=AliasChoices("LOOM_BACKEND_PORT", "REFLEX_BACKEND_PORT")
+    )
+
+    @field_validator("base_url", "stripe_api_base", "anthropic_base_url", "openai_base_url")
+    @classmethod
+    def _an_http_address(cls, value: str | None) -> str | None:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http or https address")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _a_known_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(_DATABASE_SCHEMES):
+            raise ValueError(f"must begin with one of {', '.join(_DATABASE_SCHEMES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Settings":
+        problems = list(self._halves())
+        if problems:
+            raise ValueError(" ".join(problems))
+        return self
+
+    def _halves(self) -> Any:
+        if self.sandbox == "on":
+            live = [name.upper() for name in _LIVE_KEYS if getattr(self, name)]
+            if live:
+                yield (
+                    f"The sandbox (LOOM_SANDBOX=on) cannot run together with live keys; {', '.join(live)} is set. "
+                    "Unset the keys, or set LOOM_SANDBOX=off."
+                )
+        if bool(self.clerk_publishable_key) != bool(self.clerk_secret_key):
+            missing = "CLERK_SECRET_KEY" if self.clerk_publishable_key else "CLERK_PUBLISHABLE_KEY"
+            yield f"{missing} is missing: Clerk needs both of its keys."
+        elif self.clerk_publishable_key:
+            yield (
+                "CLERK_PUBLISHABLE_KEY and CLERK_SECRET_KEY are set, but this version cannot sign people in with "
+                "Clerk yet. Unset them to use local accounts."
+            )
+        if self.stripe_secret_key and not self.stripe_webhook_secret:
+            yield "STRIPE_WEBHOOK_SECRET is missing: without it no purchase could be credited."
+        if not self.stripe_secret_key and (
+            self.stripe_webhook_secret or self.stripe_publishable_key or self.stripe_api_base
+        ):
+            yield "STRIPE_SECRET_KEY is missing: other Stripe settings are there."
+        if self.stripe_secret_key and not (self.anthropic_api_key or self.openai_api_key):
+            yield (
+                "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing: credits are sold (STRIPE_SECRET_KEY is set), "
+                "but there is nothing to spend them on."
+            )
+        if self.redis_url and not self.secret_key:
+            yield "SECRET_KEY is missing: several processes (REDIS_URL is set) must share one."
+        if self.secret_key and len(self.secret_key.get_secret_value()) < MIN_SECRET_CHARS:
+            yield (
+                f"SECRET_KEY is too short: use at least {MIN_SECRET_CHARS} characters, "
+                "for example from `openssl rand -hex 32`."
+            )
+
+    @property
+    def sandbox_on(self) -> bool:
+        """Whether the stand-ins are mounted: asked for, or nothing real is configured."""
+        if self.sandbox != "auto":
+            return self.sandbox == "on"
+        bases = (self.anthropic_base_url, self.openai_base_url)
+        return not any(getattr(self, name) for name in _LIVE_KEYS) and not any(bases)
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach the site, without a trailing slash."""
+        return self.base_url or f"http://localhost:{self.port}"
+
+    @property
+    def backend_url(self) -> str:
+        """Where a person's browser reaches the Python process. Differs from ``public_url`` in development only."""
+        if self.backend_port and self.backend_port != self.port:
+            return f"http://localhost:{self.backend_port}"
+        return self.public_url
+
+    @property
+    def loopback_url(self) -> str:
+        """Where this process reaches itself: the sandbox is spoken to over real HTTP."""
+        return f"http://127.0.0.1:{self.backend_port or self.port}"
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Origins that may act for a signed-in person."""
+        origins = {self.public_url, self.backend_url}
+        if not self.base_url:
+            origins |= {f"http://{host}:{self.port}" for host in ("localhost", "127.0.0.1", "[::1]")}
+        return tuple(sorted(origin_of(url) for url in origins))
+
+    @property
+    def cookie_secure(self) -> bool:
+        """Cookies are marked Secure wherever the site is served over https."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def sql_url(self) -> str:
+        """SQLAlchemy's address of the database. Postgres always through psycopg."""
+        if not self.database_url:
+            return f"sqlite:///{self.data_dir / 'projectloom.db'}"
+        url = self.database_url.get_secret_value()
+        for prefix in ("postgres://", "postgresql://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url.removeprefix(prefix)
+        return url
+
+    @property
+    def master_secret(self) -> str:
+        """What other keys are derived from: SECRET_KEY, or a secret made at first start and kept beside the data."""
+        if self.secret_key:
+            return self.secret_key.get_secret_value()
+        return _kept_secret(self.data_dir / "secret_key")
+
+    @property
+    def sells_credits(self) -> bool:
+        """Whether people can buy credits here."""
+        return self.sandbox_on or self.stripe_secret_key is not None
+
+    def stripe(self) -> tuple[str, str | None, tuple[str, ...]]:
+        """Stripe's secret key, base address (None is Stripe's own) and webhook secrets."""
+        if self.sandbox_on:
+            base = f"{self.loopback_url}{SANDBOX_PREFIX}/stripe"
+            return "sk_test_sandbox", base, (SANDBOX_WEBHOOK_SECRET,)
+        if self.stripe_secret_key is None or self.stripe_webhook_secret is None:
+            return "", None, ()
+        secret = self.stripe_webhook_secret.get_secret_value()
+        return (
+            self.stripe_secret_key.get_secret_value(),
+            self.stripe_api_base,
+            tuple(part.strip() for part in secret.split(",") if part.strip()),
+        )
+
+    def operator_key(self, provider: str) -> str | None:
+        """The operator's own key for a provider, which pays for replies in credits mode."""
+        if self.sandbox_on:
+            return f"sk-sandbox-{provider}"
+        key: SecretStr | None = {"anthropic": self.anthropic_api_key, "openai": self.openai_api_key}[provider]
+        return key.get_secret_value() if key else None
+
+    def provider_base(self, provider: str) -> str | None:
+        """A provider's base address as its SDK takes it; None is the provider's own."""
+        if self.sandbox_on:
+            suffix = "/v1" if provider == "openai" else ""
+            return f"{self.loopback_url}{SANDBOX_PREFIX}/{provider}{suffix}"
+        return {"anthropic": self.anthropic_base_url, "openai": self.openai_base_url}[provider]
+
+
+_DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite://")
+_LIVE_KEYS = ("stripe_secret_key", "anthropic_api_key", "openai_api_key")
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, as a browser's ``Origin`` header spells them."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _kept_secret(path: Path) -> str:
+    if not path.exists():
+        _make_secret(path)
+    kept = path.read_text(encoding="ascii", errors="replace").strip()
+    if len(kept) < MIN_SECRET_CHARS:
+        raise ConfigurationError(
+            f"ProjectLoom cannot start: {path} holds no secret. Put it back, or delete it to have a new one made; "
+            "the API keys that people stored must then be entered again."
+        )
+    return kept
+
+
+def _make_secret(path: Path) -> None:
+    # Written in full before it has its name: a process that starts at the same time never reads half a secret.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process. Raises :class:`ConfigurationError` (which ends the process) with a plain list."""
+    return read_settings()
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment afresh. Raises :class:`ConfigurationError` naming each setting that is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines: list[str] = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = str(problem["loc"][0]).upper() + ": " if problem["loc"] else ""
+            lines.append("  - " + name + problem["msg"].removeprefix("Value error, "))
+        raise ConfigurationError("ProjectLoom cannot start as configured:\n" + "\n".join(lines)) from None

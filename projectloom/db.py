@@ -1,0 +1,186 @@
+"""The database: engines, and the only place that commits.
+
+SQLite (WAL, one writer at a time, ``BEGIN IMMEDIATE``) and Postgres (psycopg, ``READ COMMITTED``) serve the same
+models. :func:`transaction` is for floor 2, which opens one per decision and never holds it across a network call;
+floor 1 takes its ``session`` and commits nothing. Trouble with the database itself becomes ``DatabaseUnavailable``.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import Any, ParamSpec, TypeVar, cast
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, Table, create_engine, event, inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session, SQLModel
+
+from projectloom import config
+from projectloom.config import settings
+from projectloom.errors import DatabaseUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+NanosColumn = BigInteger
+# SQLite numbers rows by itself only in a column declared INTEGER.
+SerialColumn = BigInteger().with_variant(Integer, "sqlite")
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_UNDEFINED_TABLE = "42P01"
+
+_executor = ThreadPoolExecutor(max_workers=config.POOL_SIZE, thread_name_prefix="db")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC on both engines. SQLite keeps no zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time; store UTC."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """An aware UTC time, whatever the engine returned."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for one database with every setting that the books rely on.
+
+    Parameters are hidden: an error of a statement is logged, and prompts, hashes and sealed keys are parameters.
+    """
+    if url.startswith("sqlite"):
+        engine = create_engine(
+            url,
+            pool_size=config.POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=config.POOL_TIMEOUT_SECONDS,
+            connect_args={"timeout": config.SQLITE_BUSY_SECONDS, "check_same_thread": False},
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url,
+        pool_size=config.POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=config.POOL_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: whether one may write is decided in _begin_sqlite.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A transaction that reads first and writes later would fail with SQLITE_BUSY when another wrote in between.
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """The engine of this process."""
+    config_url = settings().sql_url
+    if config_url.startswith("sqlite"):
+        settings().data_dir.mkdir(parents=True, exist_ok=True)
+    return make_engine(config_url)
+
+
+@contextmanager
+def transaction() -> Generator[Session]:
+    """One database transaction that commits when the block ends and rolls back when it raises.
+
+    Raises:
+        DatabaseUnavailable: locked, full, restarting, or no connection within the pool's time.
+    """
+    with _translated(), Session(engine(), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading() -> Generator[Session]:
+    """A transaction that only reads, on one snapshot; on SQLite it waits for no writer.
+
+    Raises:
+        DatabaseUnavailable: as :func:`transaction`.
+    """
+    options: dict[str, Any] = {"read_only": True}
+    if engine().dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with (
+        _translated(),
+        engine().connect().execution_options(**options) as connection,
+        Session(connection, expire_on_commit=False, autoflush=False) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_broken(error):
+            raise DatabaseUnavailable from error
+        raise
+
+
+def _is_broken(error: DBAPIError) -> bool:
+    # SQLite says of a missing table that it is an operational error, and of a file that is no database just "error".
+    return type(error) is DatabaseError or getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a use case that talks to the database without blocking the event loop.
+
+    There are as many threads as connections, so a call waits here rather than for a connection. If the awaiting task is
+    cancelled the function still runs to its end.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_executor, partial(function, *args, **kwargs))
+
+
+def insert_once(session: Session, model: type[SQLModel], values: Mapping[str, Any], *, key: Sequence[str]) -> bool:
+    """Insert one row unless a row with the same ``key`` columns exists; whether it was inserted.
+
+    On Postgres this waits for a concurrent insert of the same key to commit or roll back: after ``False`` the other row
+    can be read.
+    """
+    dialect = session.get_bind().dialect.name
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    table = cast(Table, inspect(model).local_table)
+    statement = make(table).values(**values).on_conflict_do_nothing(index_elements=list(key))
+    # Drivers do not agree on the row count of such an insert; what it returned says whether there was one.
+    return session.connection().execute(statement.returning(table.c[key[0]])).first() is not None

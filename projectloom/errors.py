@@ -1,0 +1,172 @@
+"""Expected trouble.
+
+Every error that a person or a client may meet is a :class:`LoomError`: a stable ``code`` that each door maps once, a
+``message`` written for people, whether trying again can help, and data for the doors. A broken invariant is not one of
+these: it raises loudly.
+"""
+
+from typing import ClassVar
+
+
+class LoomError(Exception):
+    """Expected trouble, with a stable code and a message for people."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+    default_message: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, message: str | None = None, **data: object) -> None:
+        self.message = message or self.default_message
+        self.data = data
+        super().__init__(self.message)
+
+
+class InvalidInput(LoomError):
+    """What the caller sent cannot be used as it is."""
+
+    code = "invalid_input"
+    default_message = "That request is not valid."
+
+
+class InvalidAmount(LoomError):
+    """The amount asked for is not one that is sold."""
+
+    code = "invalid_amount"
+    default_message = "Invalid amount"
+
+
+class TooLarge(LoomError):
+    """The body or prompt is over a named limit."""
+
+    code = "too_large"
+    default_message = "That is too large."
+
+
+class Unauthorized(LoomError):
+    """Nobody is signed in, or the session has ended."""
+
+    code = "unauthorized"
+    default_message = "Unauthorized"
+
+
+class Forbidden(LoomError):
+    """The request came from a place that may not act for this person."""
+
+    code = "forbidden"
+    default_message = "That request came from another site and was refused."
+
+
+class NotFound(LoomError):
+    """There is no such thing, or it is somebody else's."""
+
+    code = "not_found"
+    default_message = "Not found."
+
+
+class InvalidCredentials(LoomError):
+    """E-mail and password do not match an account. Says no more than that."""
+
+    code = "invalid_credentials"
+    default_message = "That e-mail and password do not match."
+
+
+class EmailTaken(LoomError):
+    """An account with this e-mail exists."""
+
+    code = "email_taken"
+    default_message = "There is already an account with this e-mail. Sign in instead."
+
+
+class TooManyRequests(LoomError):
+    """A limit per person or address was reached. ``data['retry_after']`` is whole seconds."""
+
+    code = "too_many_requests"
+    retryable = True
+    default_message = "Too many requests. Please wait a moment."
+
+
+class InsufficientCredits(LoomError):
+    """Less is available than the call may cost at the least."""
+
+    code = "insufficient_credits"
+    default_message = "Insufficient credits. Please purchase more."
+
+
+class MissingApiKey(LoomError):
+    """Own-key funding without a key for the model's provider."""
+
+    code = "missing_api_key"
+    default_message = "Missing API key"
+
+
+class UnknownModel(LoomError):
+    """The model is not on the price card: no price, no call."""
+
+    code = "unknown_model"
+    default_message = "That model is not available here."
+
+
+class CreditsUnavailable(LoomError):
+    """This server cannot pay for the model's provider: its operator set no key for it."""
+
+    code = "credits_unavailable"
+    default_message = "This server cannot offer that model with credits. Choose another model, or use your own API key."
+
+
+class PromptTooLong(LoomError):
+    """The prompt does not fit the model's context."""
+
+    code = "prompt_too_long"
+    default_message = "This conversation is too long for the model. Start a new one or choose a model with more room."
+
+
+class InvalidSignature(LoomError):
+    """A webhook whose signature does not verify."""
+
+    code = "invalid_signature"
+    default_message = "Invalid signature"
+
+
+class InvalidEvent(LoomError):
+    """A signed webhook that lacks what we need to record it."""
+
+    code = "invalid_event"
+    default_message = "Missing metadata"
+
+
+class PaymentUnavailable(LoomError):
+    """The payment provider refused, failed, or is not set up."""
+
+    code = "payment_unavailable"
+    retryable = True
+    default_message = "The payment page could not be opened. You have not been charged. Please try again."
+
+
+class IdempotencyConflict(LoomError):
+    """The same idempotency key came with other input."""
+
+    code = "idempotency_conflict"
+    default_message = "This request was already made with other content."
+
+
+class HoldResolved(LoomError):
+    """The hold was captured, voided or expired before. ``data['state']`` says which."""
+
+    code = "hold_resolved"
+    default_message = "This hold is already resolved."
+
+
+class DatabaseUnavailable(LoomError):
+    """The database is locked, full, restarting or out of connections."""
+
+    code = "database_unavailable"
+    retryable = True
+    default_message = "The books cannot be reached right now. Nothing was charged. Please try again in a moment."
+
+
+class ProviderError(LoomError):
+    """The model's provider refused, failed or broke off. ``data['kind']`` says how, without its words."""
+
+    code = "provider_error"
+    retryable = True
+    default_message = "The model's provider did not answer. Please try again."

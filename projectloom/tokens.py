@@ -1,0 +1,37 @@
+"""Token counts, as every floor speaks of them.
+
+The pools are exclusive: a token stands in exactly one of them, whatever the provider's own totals overlap. Providers
+make them, pricing multiplies them, the meter keeps them.
+"""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call, in exclusive pools. All counts are whole and not negative."""
+
+    input_tokens: int = 0
+    """Input that was neither read from nor written to a cache."""
+    cache_read_tokens: int = 0
+    """Input served from the provider's prompt cache."""
+    cache_write_5m_tokens: int = 0
+    """Input written to a five-minute cache (or to the provider's only kind of cache)."""
+    cache_write_1h_tokens: int = 0
+    """Input written to a one-hour cache."""
+    output_tokens: int = 0
+    """Everything generated, reasoning included."""
+    reasoning_tokens: int = 0
+    """The part of ``output_tokens`` that was reasoning. For information; never charged again."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) < 0:
+                raise ValueError(f"{field.name} is negative")
+        if self.reasoning_tokens > self.output_tokens:
+            raise ValueError("reasoning_tokens is part of output_tokens")
+
+    @property
+    def total_input_tokens(self) -> int:
+        """All input pools together: what decides a long-context tier."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
