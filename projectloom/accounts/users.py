@@ -1,0 +1,138 @@
+"""Accounts with e-mail and password, and the sessions they open.
+
+Passwords are hashed with Argon2id by argon2-cffi at its recommended strength; session tokens are 256 random bits,
+stored as a hash.
+"""
+
+import hashlib
+import re
+import secrets
+from datetime import timedelta
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from projectloom import config
+from projectloom.accounts.models import User, UserSession
+from projectloom.clock import now
+from projectloom.db import insert_once
+from projectloom.errors import EmailTaken, InvalidCredentials, InvalidInput
+from projectloom.ids import new_id
+
+# One @, something on both sides, a dot in the domain, no white space or control characters. Whether the address exists
+# only a mail can tell.
+_EMAIL = re.compile(
+    r"[^\s@\x00-\x1f\x7f\ud800-\udfff]+@[^\s@\x00-\x1f\x7f\ud800-\udfff]+\.[^\s@.\x00-\x1f\x7f\ud800-\udfff]+"
+)
+
+
+def create_user(session: Session, *, email: str, password_hash: str | None) -> User:
+    """A new person with this (normalised) e-mail.
+
+    Raises:
+        EmailTaken: somebody has it.
+    """
+    user = User(id=new_id("usr"), email=email, password_hash=password_hash)
+    if not insert_once(session, User, user.model_dump(), key=["email"]):
+        raise EmailTaken
+    return user
+
+
+def find_user(session: Session, *, email: str) -> User | None:
+    """The person with this (normalised) e-mail."""
+    return session.exec(select(User).where(User.email == email)).one_or_none()
+
+
+def normalise_email(email: str) -> str:
+    """Trimmed, lower-case e-mail.
+
+    Raises:
+        InvalidInput: it cannot be an e-mail address.
+    """
+    trimmed = email.strip().lower()
+    if len(trimmed) > config.MAX_EMAIL_CHARS or not _EMAIL.fullmatch(trimmed):
+        raise InvalidInput("Please enter a valid e-mail address.")
+    return trimmed
+
+
+def hash_password(password: str) -> str:
+    """The Argon2id hash of a new password. Slow on purpose; call it outside a transaction.
+
+    Raises:
+        InvalidInput: too short, too long, or not encodable.
+    """
+    if len(password) < config.MIN_PASSWORD_CHARS:
+        raise InvalidInput(f"Please choose a password of at least {config.MIN_PASSWORD_CHARS} characters.")
+    return _hasher().hash(_encodable(password))
+
+
+def verify_password(password_hash: str | None, password: str) -> None:
+    """Check a password; takes as long for an unknown person as for a wrong password.
+
+    Raises:
+        InvalidCredentials: it does not match, or there is no hash to match.
+    """
+    known = password_hash or _decoy_hash()
+    try:
+        _hasher().verify(known, _encodable(password))
+    except (VerificationError, InvalidHashError, InvalidInput):
+        raise InvalidCredentials from None
+    if password_hash is None:
+        raise InvalidCredentials
+
+
+def _encodable(password: str) -> bytes:
+    try:
+        encoded = password.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("That password has characters that cannot be used.") from None
+    if len(password) > config.MAX_PASSWORD_CHARS:
+        raise InvalidInput(f"Please choose a password of at most {config.MAX_PASSWORD_CHARS} characters.")
+    return encoded
+
+
+@lru_cache(maxsize=1)
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@lru_cache(maxsize=1)
+def _decoy_hash() -> str:
+    return _hasher().hash(secrets.token_bytes(32))
+
+
+def open_session(session: Session, *, user_id: str) -> str:
+    """A new session's token. Shown to the person once; only its hash is kept."""
+    token = secrets.token_urlsafe(32)
+    moment = now()
+    session.add(
+        UserSession(
+            token_hash=_token_hash(token),
+            user_id=user_id,
+            created_at=moment,
+            expires_at=moment + timedelta(days=config.SESSION_DAYS),
+        )
+    )
+    session.flush()
+    return token
+
+
+def session_user(session: Session, *, token: str) -> User | None:
+    """The person behind a live session token."""
+    return session.exec(
+        select(User)
+        .join(UserSession, col(UserSession.user_id) == col(User.id))
+        .where(UserSession.token_hash == _token_hash(token), UserSession.expires_at > now())
+    ).one_or_none()
+
+
+def close_session(session: Session, *, token: str) -> None:
+    """End a session. Ending one that is not there is fine."""
+    session.connection().execute(delete(UserSession).where(col(UserSession.token_hash) == _token_hash(token)))
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
