@@ -1,0 +1,98 @@
+"""The card as text, and what it refuses."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from projectloom.pricing import PriceCard, Rates, Tier, digest, from_json, to_json
+
+from .strategies import cards
+from .test_arithmetic import a_card
+
+
+@given(cards())
+def test_a_card_comes_back_from_its_text_unchanged(card: PriceCard) -> None:
+    text = to_json(card)
+    assert from_json(text) == card
+    assert to_json(from_json(text)) == text
+
+
+def test_equal_prices_have_one_text_and_one_digest() -> None:
+    one, other = a_card("20"), a_card("20.00")
+    assert to_json(one) == to_json(other)
+    assert digest(one) == digest(other)
+    assert digest(one) != digest(a_card("20.01"))
+
+
+def test_the_text_holds_no_floats() -> None:
+    value = json.loads(to_json(a_card("12.5")), parse_float=pytest.fail)
+    assert value["markup_percent"] == "12.5"
+    assert value["models"][0]["rates"]["cache_read"] == "0.1"
+
+
+def _edit(change: Callable[[dict[str, Any]], object]) -> str:
+    value = json.loads(to_json(a_card()))
+    change(value)
+    return json.dumps(value)
+
+
+BAD_CARDS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a negative rate": lambda card: card["models"][0]["rates"].update(input="-1"),
+    "a missing rate": lambda card: card["models"][0]["rates"].pop("output"),
+    "a rate that is NaN": lambda card: card["models"][0]["rates"].update(input="NaN"),
+    "an infinite rate": lambda card: card["models"][0]["rates"].update(input="Infinity"),
+    "a float rate": lambda card: card["models"][0]["rates"].update(input=2.5),
+    "an exponent": lambda card: card["models"][0]["rates"].update(input="1e3"),
+    "an absurd rate": lambda card: card["models"][0]["rates"].update(input="9999999"),
+    "an unknown pool": lambda card: card["models"][0]["rates"].update(audio="1"),
+    "a negative markup": lambda card: card.update(markup_percent="-5"),
+    "no markup": lambda card: card.pop("markup_percent"),
+    "another format": lambda card: card.update(format=2),
+    "models that are no list": lambda card: card.update(models={}),
+    "a model that is no object": lambda card: card.update(models=["gpt"]),
+    "two models of one id": lambda card: card.update(models=card["models"] * 2),
+    "an empty id": lambda card: card["models"][0].update(id=""),
+    "an unknown provider": lambda card: card["models"][0].update(provider="acme"),
+    "an unknown kind": lambda card: card["models"][0].update(kind="image"),
+    "a context that is text": lambda card: card["models"][0].update(context_tokens="1000"),
+    "a context that is true": lambda card: card["models"][0].update(context_tokens=True),
+    "a chat model without output": lambda card: card["models"][0].update(max_output_tokens=0),
+    "a tier below zero": lambda card: card["models"][0]["tiers"][0].update(above_input_tokens=-1),
+    "a tier twice": lambda card: card["models"][0].update(tiers=card["models"][0]["tiers"] * 2),
+    "a tier that is cheaper": lambda card: card["models"][0]["tiers"][0]["rates"].update(input="1"),
+}
+
+
+@pytest.mark.parametrize("change", BAD_CARDS.values(), ids=BAD_CARDS.keys())
+def test_a_card_that_is_not_sane_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
+    with pytest.raises(ValueError):
+        from_json(_edit(change))
+
+
+def test_text_that_is_not_json_is_refused() -> None:
+    with pytest.raises(ValueError):
+        from_json("not json")
+
+
+@pytest.mark.parametrize("rate", ["-0.1", "-0", "NaN", "Infinity", "100001", "1e-13"])
+def test_no_code_can_build_rates_that_are_not_sane(rate: str) -> None:
+    with pytest.raises(ValueError, match="rate input"):
+        replace(a_card().models[0].rates, input=Decimal(rate))
+
+
+def test_the_dearest_input_rate_may_be_any_pools() -> None:
+    assert Rates(Decimal(1), Decimal(9), Decimal(2), Decimal(3), Decimal(50)).dearest_input == 9
+
+
+def test_the_highest_tier_that_is_crossed_applies() -> None:
+    model = a_card().models[0]
+    dearer = Rates(*(rate * 2 for _, rate in model.tiers[0].rates.items()))
+    model = replace(model, tiers=(*model.tiers, Tier(500_000, dearer)))
+    assert model.rates_for(272_000) == model.rates
+    assert model.rates_for(500_000) == model.tiers[0].rates
+    assert model.rates_for(500_001) == dearer
