@@ -1,0 +1,50 @@
+"""The AI doors: one call in, one stream of events out, whichever provider answers.
+
+Everything that a provider's SDK or network may raise comes out as :class:`projectloom.errors.ProviderError`, and no key
+or prompt leaves through an error, a repr or a log line.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+
+from projectloom.providers.anthropic import AnthropicChat
+from projectloom.providers.base import (
+    ChatCall,
+    ChatEvent,
+    ChatMessage,
+    ChatProvider,
+    Completed,
+    ProviderName,
+    TextDelta,
+    UsageSeen,
+)
+from projectloom.providers.connections import close_providers
+from projectloom.providers.openai import OpenAIChat
+
+__all__ = [
+    "ChatCall",
+    "ChatEvent",
+    "ChatMessage",
+    "ChatProvider",
+    "Completed",
+    "ProviderName",
+    "TextDelta",
+    "UsageSeen",
+    "close_providers",
+    "stream_chat",
+]
+
+_PROVIDERS: dict[ProviderName, ChatProvider] = {"anthropic": AnthropicChat(), "openai": OpenAIChat()}
+
+# At DEBUG both SDKs log whole requests, prompts included, whatever asked for that level.
+for _sdk in _PROVIDERS:
+    logging.getLogger(_sdk).setLevel(logging.INFO)
+
+
+def stream_chat(provider: ProviderName, call: ChatCall) -> AsyncGenerator[ChatEvent, None]:
+    """Make the call once and yield its events as they come; raise ``ProviderError`` when it fails at any point.
+
+    A stream that ends without ``Completed`` was cut, and its reply is partial. Wrap it in ``contextlib.aclosing`` when
+    it may be left early: closing it, or cancelling the task that reads it, closes the connection.
+    """
+    return _PROVIDERS[provider].stream(call)

@@ -1,0 +1,97 @@
+"""The one language that every model provider is spoken to in.
+
+A call goes in; text, usage and at last a completion come out. Text may stop at any point, usage is what the provider
+reported so far, and only :class:`Completed` says that the provider ended the reply itself. A stream that just stops,
+without an error and without ``Completed``, was cut: its reply is partial.
+"""
+
+import math
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from projectloom.tokens import Usage
+
+ProviderName = Literal["anthropic", "openai"]
+Role = Literal["system", "user", "assistant"]
+Reason = Literal["stop", "length", "refusal", "other"]
+
+# More tokens than any model takes or makes. A report above it is an error of the provider's, not a count.
+MAX_CREDIBLE_TOKENS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of the conversation. Its text never shows in a repr, as reprs end up in logs."""
+
+    role: Role
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCall:
+    """One generation, with all that it needs. Neither the prompt nor the key shows in its repr."""
+
+    model: str
+    messages: tuple[ChatMessage, ...] = field(repr=False)
+    max_tokens: int
+    """The provider stops here: the output bound that was quoted."""
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+    """As the provider's SDK takes it; None is the provider's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the reply: not empty, and fit to be stored (no NUL, no lone surrogate)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSeen:
+    """The provider's count so far. Each replaces the one before; a count that cannot be true is never passed on."""
+
+    usage: Usage
+    final: bool
+    """Whether it counts the whole reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The provider's own end of the reply. Nothing follows it."""
+
+    reason: Reason
+    model: str | None
+    """The model that answered, as the provider names it; None if it did not say."""
+
+
+ChatEvent = TextDelta | UsageSeen | Completed
+
+
+class ChatProvider(Protocol):
+    """A provider of chat models."""
+
+    def stream(self, call: ChatCall) -> AsyncGenerator[ChatEvent, None]:
+        """Make the call once, without retries, and yield what comes.
+
+        Raises :class:`projectloom.errors.ProviderError`. Closing or cancelling the iterator closes the connection.
+        """
+        ...
+
+
+def storable_text(text: str) -> str:
+    """The text without what a database or an encoder refuses: NULs dropped, lone surrogates made U+FFFD."""
+    if text.isascii():
+        return text.replace("\0", "") if "\0" in text else text
+    return text.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def credible_count(value: object) -> int | None:
+    """A reported number of tokens, or None when it is no such number: missing, negative, NaN, text, absurd."""
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        # JSON has one kind of number, and some compatible servers write whole ones as 12.0.
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= MAX_CREDIBLE_TOKENS:
+        return None
+    return value
