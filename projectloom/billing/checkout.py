@@ -1,0 +1,98 @@
+"""Buying: the order first, then Stripe's page.
+
+The order is committed before Stripe hears of it, and its id is the idempotency key, so whatever is paid can be found
+again, even when Stripe's answer never reached us.
+"""
+
+import logging
+
+from sqlmodel import Session
+
+from projectloom.billing.models import Order, OrderStatus
+from projectloom.billing.packs import Pack, find_pack
+from projectloom.config import settings
+from projectloom.db import in_thread, transaction
+from projectloom.errors import InvalidEvent, PaymentUnavailable
+from projectloom.ids import new_id
+from projectloom.payments import CheckoutTerms, create_session
+
+_log = logging.getLogger(__name__)
+
+_CENTS_PER_USD = 100
+
+
+async def create_checkout(user_id: str, email: str, amount: object) -> str:
+    """Open a purchase of the pack that costs ``amount`` dollars; the address of Stripe's page.
+
+    Raises:
+        InvalidAmount: no pack costs that. Nothing was written.
+        PaymentUnavailable: Stripe could not open the page. The order is kept as failed, nobody was charged.
+    """
+    pack = find_pack(amount)
+    if not settings().sells_credits:
+        raise PaymentUnavailable("This server does not sell credits.")
+    order_id = await in_thread(_place_order, user_id, pack)
+    try:
+        facts = await create_session(_terms(order_id, user_id, email, pack))
+    except (PaymentUnavailable, InvalidEvent) as error:
+        _log.warning("checkout could not be opened", extra={"order_id": order_id, "kind": error.data.get("kind")})
+        await in_thread(_mark_unopened, order_id)
+        raise PaymentUnavailable from error
+    await in_thread(_remember_session, order_id, facts.session_id)
+    return facts.url or ""
+
+
+def _place_order(user_id: str, pack: Pack) -> str:
+    order = Order(
+        id=new_id("ord"),
+        user_id=user_id,
+        price_cents=pack.amount_usd * _CENTS_PER_USD,
+        bonus_cents=pack.bonus_usd * _CENTS_PER_USD,
+        currency="usd",
+        livemode=_is_live(settings().stripe()[0]),
+    )
+    with transaction() as session:
+        session.add(order)
+    return order.id
+
+
+def _is_live(secret_key: str) -> bool:
+    return secret_key.startswith(("sk_live_", "rk_live_"))
+
+
+def _terms(order_id: str, user_id: str, email: str, pack: Pack) -> CheckoutTerms:
+    site = settings().public_url
+    total = pack.amount_usd + pack.bonus_usd
+    return CheckoutTerms(
+        order_id=order_id,
+        user_id=user_id,
+        email=email,
+        price_cents=pack.amount_usd * _CENTS_PER_USD,
+        credit_usd=total,
+        product_name=f"ProjectLoom Credits (${total})",
+        product_description=f"${pack.amount_usd} + ${pack.bonus_usd} bonus",
+        success_url=f"{site}/?purchase=success",
+        cancel_url=f"{site}/?purchase=cancelled",
+    )
+
+
+def _remember_session(order_id: str, session_id: str | None) -> None:
+    with transaction() as session:
+        order = _locked(session, order_id)
+        # An event may have been quicker than Stripe's own answer.
+        if order.session_id is None:
+            order.session_id = session_id
+            session.add(order)
+
+
+def _mark_unopened(order_id: str) -> None:
+    with transaction() as session:
+        order = _locked(session, order_id)
+        if order.status == OrderStatus.PENDING:
+            order.status = OrderStatus.FAILED
+            order.problem = "the payment page could not be opened"
+            session.add(order)
+
+
+def _locked(session: Session, order_id: str) -> Order:
+    return session.get_one(Order, order_id, with_for_update=True)
