@@ -1,0 +1,138 @@
+"""The tables of the meter: price card versions, turns, and usage records."""
+
+# SQLModel declares a table's name as something else than the string it takes.
+# pyright: reportAssignmentType=false
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from projectloom.clock import now
+from projectloom.db import NanosColumn, UtcDateTime
+
+
+class Funding(StrEnum):
+    """Who pays the provider."""
+
+    OWN_KEY = "own_key"
+    """The person, with their own API key. Costs no credit."""
+    CREDITS = "credits"
+    """The operator, who is paid from the person's credit."""
+
+
+class TurnState(StrEnum):
+    """The life of a turn."""
+
+    HELD = "held"
+    """Opened; the most it can cost is reserved; nothing has arrived."""
+    STREAMING = "streaming"
+    """Text is arriving."""
+    SETTLED = "settled"
+    """Ended with text; charged."""
+    VOIDED = "voided"
+    """Ended without text; it cost the person nothing."""
+
+
+class Completion(StrEnum):
+    """How a turn ended."""
+
+    COMPLETE = "complete"
+    """The provider's terminal event came."""
+    STOPPED = "stopped"
+    """The person stopped it."""
+    PARTIAL = "partial"
+    """It broke off after text had come."""
+    FAILED = "failed"
+    """It broke off before any text."""
+
+
+class PriceCardVersion(SQLModel, table=True):
+    """One version of the price card. Inserted, never changed."""
+
+    __tablename__ = "price_card_versions"
+
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    effective_at: datetime = Field(sa_type=UtcDateTime)
+    source: str
+    digest: str
+    card_json: str = Field(sa_type=Text)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Turn(SQLModel, table=True):
+    """One prompt and its reply, with what it began with: payer, model, price version and hold."""
+
+    __tablename__ = "turns"
+    __table_args__ = (
+        UniqueConstraint("user_id", "client_request_id"),
+        CheckConstraint("(funding = 'credits') = (hold_id IS NOT NULL)", name="credits_have_a_hold"),
+        Index("ix_turns_state_lease_until", "state", "lease_until"),
+        Index("ix_turns_conversation_id", "conversation_id"),
+    )
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="users.id", index=True)
+    conversation_id: str | None = Field(default=None, foreign_key="conversations.id")
+    client_request_id: str | None = None
+    """The client's own id of the request: the same one is the same turn."""
+    input_hash: str
+    source: str
+    provider: str
+    model: str
+    funding: str = Field(sa_type=String)
+    price_version: int = Field(foreign_key="price_card_versions.version")
+    state: str = Field(default=TurnState.HELD, sa_type=String)
+    completion: str | None = None
+    max_output_tokens: int
+    clamped: bool = False
+    """The balance covered less than was asked for."""
+    input_estimate: int
+    """Likely input tokens, for a reply whose provider never told."""
+    hold_id: str | None = Field(default=None, foreign_key="holds.id")
+    held_nanos: int = Field(default=0, sa_type=NanosColumn)
+    text: str = Field(default="", sa_type=Text)
+    """The reply up to the last checkpoint."""
+    usage_json: str | None = Field(default=None, sa_type=Text)
+    """The last usage that the provider reported, and whether it was the final one."""
+    error_code: str | None = None
+    error_message: str | None = None
+    lease_until: datetime = Field(sa_type=UtcDateTime)
+    """Until when its process vouches for it; afterwards recovery resolves it."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class UsageRecord(SQLModel, table=True):
+    """What one turn used and cost. Inserted when the turn ends, never changed."""
+
+    __tablename__ = "usage_records"
+    __table_args__ = (Index("ix_usage_records_user_id_created_at", "user_id", "created_at"),)
+
+    id: str = Field(primary_key=True)
+    turn_id: str = Field(foreign_key="turns.id", unique=True)
+    user_id: str = Field(foreign_key="users.id")
+    conversation_id: str | None = None
+    provider: str
+    model: str
+    source: str
+    funding: str = Field(sa_type=String)
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    estimated: bool
+    """Counted by us, because the provider did not tell."""
+    provider_cost_nanos: int = Field(sa_type=NanosColumn)
+    """What the provider asks for it at the card's rates, without markup."""
+    charged_nanos: int = Field(sa_type=NanosColumn)
+    """What the person paid from credit."""
+    uncollected_nanos: int = Field(default=0, sa_type=NanosColumn)
+    """What the charge came to above the hold: the house's loss."""
+    price_version: int = Field(foreign_key="price_card_versions.version")
+    hold_id: str | None = Field(default=None, foreign_key="holds.id", unique=True)
+    entry_id: str | None = Field(default=None, foreign_key="journal_entries.id")
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

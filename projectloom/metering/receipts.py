@@ -1,0 +1,113 @@
+"""Receipts: what one reply used, at which rates, what was held and what was charged, and who paid."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from projectloom.db import reading
+from projectloom.errors import NotFound
+from projectloom.metering.cards import card_version
+from projectloom.metering.models import Turn, UsageRecord
+from projectloom.money import Nanos, ceil_nanos
+from projectloom.pricing import reply_lines
+from projectloom.tokens import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One pool of tokens at its rate."""
+
+    label: str
+    tokens: int
+    rate_usd_per_million: str
+    cost_nanos: Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a turn cost, and why. While it runs, only what was held is known."""
+
+    turn_id: str
+    usage_id: str | None
+    provider: str
+    model: str
+    source: str
+    funding: str
+    state: str
+    completion: str | None
+    usage: Usage
+    estimated: bool
+    provider_cost_nanos: Nanos
+    charged_nanos: Nanos
+    held_nanos: Nanos
+    clamped: bool
+    price_version: int
+    entry_id: str | None
+    error_message: str | None
+    created_at: datetime
+    lines: tuple[ReceiptLine, ...]
+
+
+def read_receipt(user_id: str, turn_id: str) -> Receipt:
+    """The receipt of a person's turn.
+
+    Raises:
+        NotFound: there is no such turn, or it is somebody else's.
+    """
+    with reading() as session:
+        turn = session.get(Turn, turn_id)
+        if turn is None or turn.user_id != user_id:
+            raise NotFound("There is no such reply.")
+        record = session.exec(select(UsageRecord).where(UsageRecord.turn_id == turn_id)).one_or_none()
+        return _receipt(session, turn, record)
+
+
+def receipts_of(user_id: str, conversation_id: str) -> dict[str, Receipt]:
+    """The receipts of a conversation's turns, by turn id. Empty when the conversation is somebody else's."""
+    query = (
+        select(Turn, UsageRecord)
+        .join(UsageRecord, col(UsageRecord.turn_id) == col(Turn.id), isouter=True)
+        .where(Turn.user_id == user_id, Turn.conversation_id == conversation_id)
+    )
+    with reading() as session:
+        return {turn.id: _receipt(session, turn, record) for turn, record in session.exec(query).all()}
+
+
+def _receipt(session: Session, turn: Turn, record: UsageRecord | None) -> Receipt:
+    usage = Usage() if record is None else _usage(record)
+    lines = reply_lines(card_version(session, turn.price_version), turn.model, usage)
+    return Receipt(
+        turn_id=turn.id,
+        usage_id=record.id if record else None,
+        provider=turn.provider,
+        model=turn.model,
+        source=turn.source,
+        funding=turn.funding,
+        state=turn.state,
+        completion=turn.completion,
+        usage=usage,
+        estimated=record.estimated if record else False,
+        provider_cost_nanos=Nanos(record.provider_cost_nanos if record else 0),
+        charged_nanos=Nanos(record.charged_nanos if record else 0),
+        held_nanos=Nanos(turn.held_nanos),
+        clamped=turn.clamped,
+        price_version=turn.price_version,
+        entry_id=record.entry_id if record else None,
+        error_message=turn.error_message,
+        created_at=turn.created_at,
+        lines=tuple(
+            ReceiptLine(line.label, line.tokens, f"{line.rate.normalize():f}", ceil_nanos(line.cost)) for line in lines
+        ),
+    )
+
+
+def _usage(record: UsageRecord) -> Usage:
+    return Usage(
+        input_tokens=record.input_tokens,
+        cache_read_tokens=record.cache_read_tokens,
+        cache_write_5m_tokens=record.cache_write_5m_tokens,
+        cache_write_1h_tokens=record.cache_write_1h_tokens,
+        output_tokens=record.output_tokens,
+        reasoning_tokens=record.reasoning_tokens,
+    )

@@ -1,0 +1,141 @@
+"""Settling a turn: the one place where a reply is charged, once.
+
+It decides from what was delivered and what the provider reported: exact usage when there is a final report, else a
+counted estimate that is labelled so; never above the hold; nothing when nothing was delivered. The turn, the hold, the
+usage record and the stored reply change together in one transaction.
+"""
+
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from projectloom.clock import now
+from projectloom.conversations.chats import write_reply
+from projectloom.db import transaction
+from projectloom.errors import LoomError
+from projectloom.ids import new_id
+from projectloom.ledger.holds import capture, void
+from projectloom.metering.cards import card_version
+from projectloom.metering.models import Completion, Funding, Turn, TurnState, UsageRecord
+from projectloom.pricing import charge, likely_tokens, provider_cost
+from projectloom.tokens import Usage
+
+_log = logging.getLogger(__name__)
+
+OPEN_STATES = (TurnState.HELD, TurnState.STREAMING)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn's call ended, as far as its process knows."""
+
+    text: str
+    usage: Usage | None
+    usage_final: bool
+    completion: Completion
+    error: LoomError | None = None
+
+
+def settle_turn(turn_id: str, outcome: Outcome) -> bool:
+    """Resolve a turn for good; False when it was resolved before (by recovery, say), which then stands.
+
+    Raises:
+        DatabaseUnavailable: not settled; its hold stays until this is tried again or recovery does it.
+    """
+    with transaction() as session:
+        if not _close(session, turn_id, outcome):
+            return False
+        turn = session.get_one(Turn, turn_id, populate_existing=True)
+        usage, estimated = _counted(turn, outcome)
+        if usage is not None:
+            _record_usage(session, turn, usage, estimated=estimated, delivered=bool(outcome.text))
+        elif turn.hold_id:
+            void(session, hold_id=turn.hold_id)
+        write_reply(session, turn_id=turn_id, text=outcome.text)
+    return True
+
+
+def _close(session: Session, turn_id: str, outcome: Outcome) -> bool:
+    completion = outcome.completion
+    if not outcome.text and completion == Completion.PARTIAL:
+        completion = Completion.FAILED
+    changed = session.connection().execute(
+        update(Turn)
+        .where(col(Turn.id) == turn_id, col(Turn.state).in_(OPEN_STATES))
+        .values(
+            state=TurnState.SETTLED if outcome.text else TurnState.VOIDED,
+            completion=completion,
+            text=outcome.text,
+            usage_json=dump_usage(outcome.usage, final=outcome.usage_final),
+            error_code=outcome.error.code if outcome.error else None,
+            error_message=outcome.error.message if outcome.error else None,
+            ended_at=now(),
+        )
+    )
+    return changed.rowcount == 1
+
+
+def _counted(turn: Turn, outcome: Outcome) -> tuple[Usage | None, bool]:
+    """What was used, and whether we estimated it; None when neither text nor a report came."""
+    reported = outcome.usage
+    if not outcome.text:
+        return reported, reported is not None and not outcome.usage_final
+    # A report that denies the text which came with it is no report.
+    if reported is not None and outcome.usage_final and reported.output_tokens and reported.total_input_tokens:
+        return reported, False
+    written = likely_tokens(outcome.text)
+    if reported is None or not reported.total_input_tokens:
+        return Usage(input_tokens=turn.input_estimate, output_tokens=min(written, turn.max_output_tokens)), True
+    # The provider told the input when it began; its last word on the output may be older than the text.
+    output = max(reported.output_tokens, min(written, turn.max_output_tokens))
+    return replace(reported, output_tokens=output), True
+
+
+def _record_usage(session: Session, turn: Turn, usage: Usage, *, estimated: bool, delivered: bool) -> None:
+    card = card_version(session, turn.price_version)
+    charged, uncollected, entry_id = 0, 0, None
+    if turn.hold_id:
+        due = charge(card, turn.model, usage) if delivered else 0
+        charged = min(due, turn.held_nanos)
+        uncollected = due - charged
+        entry_id = capture(session, hold_id=turn.hold_id, amount_nanos=charged)
+    if uncollected:
+        _log.error("usage above the hold", extra={"turn_id": turn.id, "uncollected_nanos": uncollected})
+    session.add(
+        UsageRecord(
+            id=new_id("use"),
+            turn_id=turn.id,
+            user_id=turn.user_id,
+            conversation_id=turn.conversation_id,
+            provider=turn.provider,
+            model=turn.model,
+            source=turn.source,
+            funding=Funding(turn.funding),
+            **asdict(usage),
+            estimated=estimated,
+            provider_cost_nanos=provider_cost(card, turn.model, usage),
+            charged_nanos=charged,
+            uncollected_nanos=uncollected,
+            price_version=turn.price_version,
+            hold_id=turn.hold_id,
+            entry_id=entry_id,
+        )
+    )
+    session.flush()
+
+
+def dump_usage(usage: Usage | None, *, final: bool) -> str | None:
+    """A usage report as a turn's row keeps it."""
+    return None if usage is None else json.dumps({"final": final, **asdict(usage)})
+
+
+def load_usage(text: str | None) -> tuple[Usage | None, bool]:
+    """A kept usage report, and whether it was the final one."""
+    if text is None:
+        return None, False
+    values = json.loads(text)
+    final = values.pop("final")
+    return Usage(**values), final

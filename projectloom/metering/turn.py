@@ -1,0 +1,149 @@
+"""A turn, from the outside: start it, watch it, stop it.
+
+Every model call of the product starts here. Watching is optional and may begin at any time, in any tab and any process:
+live where the turn runs, from its checkpoints elsewhere.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from projectloom import config
+from projectloom.db import in_thread, reading
+from projectloom.errors import NotFound, TooManyRequests
+from projectloom.metering.models import Turn
+from projectloom.metering.opening import TurnRequest, open_turn
+from projectloom.metering.receipts import Receipt, read_receipt
+from projectloom.metering.running import runner
+from projectloom.metering.settling import OPEN_STATES
+from projectloom.money import Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class StartedTurn:
+    """A turn that is under way (or was, when the same request came before)."""
+
+    turn_id: str
+    conversation_id: str
+    message_id: str
+    funding: str
+    max_output_tokens: int
+    clamped: bool
+    held_nanos: Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The next piece of a reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of a turn, with what it cost."""
+
+    receipt: Receipt
+
+
+TurnEvent = Text | Settled
+
+
+async def start_turn(request: TurnRequest) -> StartedTurn:
+    """Hold, commit, and begin the call. Returns as soon as the turn is durable, before the provider answers.
+
+    Raises what :func:`projectloom.metering.opening.open_turn` raises, and TooManyRequests.
+    """
+    await in_thread(_check_running, request.user_id)
+    # Once begun, opening runs to its end even if the caller leaves; a committed turn must find its runner.
+    return await asyncio.shield(asyncio.ensure_future(_open_and_run(request)))
+
+
+async def _open_and_run(request: TurnRequest) -> StartedTurn:
+    opened = await in_thread(open_turn, request)
+    turn = opened.turn
+    if opened.call is not None:
+        runner.start(turn.id, turn.provider, opened.call)
+    return StartedTurn(
+        turn_id=turn.id,
+        conversation_id=turn.conversation_id or "",
+        message_id=opened.message_id,
+        funding=turn.funding,
+        max_output_tokens=turn.max_output_tokens,
+        clamped=turn.clamped,
+        held_nanos=Nanos(turn.held_nanos),
+    )
+
+
+def _check_running(user_id: str) -> None:
+    query = select(func.count()).select_from(Turn).where(Turn.user_id == user_id, col(Turn.state).in_(OPEN_STATES))
+    with reading() as session:
+        if session.exec(query).one() >= config.MAX_RUNNING_TURNS_PER_PERSON:
+            raise TooManyRequests(
+                "Too many replies are being written at once. Please wait for one to end.", retry_after=5
+            )
+
+
+async def watch_turn(user_id: str, turn_id: str) -> AsyncIterator[TurnEvent]:
+    """The whole text so far, then what is added, then exactly one :class:`Settled`.
+
+    Raises:
+        NotFound: there is no such turn, or it is somebody else's.
+    """
+    await in_thread(_find_turn, user_id, turn_id)
+    feed = runner.feed(turn_id)
+    pieces = feed.follow() if feed is not None else _follow_row(user_id, turn_id)
+    async for piece in pieces:
+        yield Text(piece)
+    yield Settled(await _await_receipt(user_id, turn_id))
+
+
+async def _follow_row(user_id: str, turn_id: str) -> AsyncIterator[str]:
+    """Text from the turn's checkpoints, for a turn that another process runs or that has ended."""
+    seen = 0
+    while True:
+        text, is_open = await in_thread(_checkpoint, user_id, turn_id)
+        if len(text) > seen:
+            yield text[seen:]
+            seen = len(text)
+        if not is_open:
+            return
+        await asyncio.sleep(config.WATCH_POLL_SECONDS)
+
+
+async def _await_receipt(user_id: str, turn_id: str) -> Receipt:
+    # A feed also ends when the database was away at the end; recovery then settles the turn.
+    while (await in_thread(_checkpoint, user_id, turn_id))[1]:  # noqa: ASYNC110 - what is awaited is in the database
+        await asyncio.sleep(config.WATCH_POLL_SECONDS)
+    return await in_thread(read_receipt, user_id, turn_id)
+
+
+def _checkpoint(user_id: str, turn_id: str) -> tuple[str, bool]:
+    with reading() as session:
+        turn = _owned(session, user_id, turn_id)
+        return turn.text, turn.state in OPEN_STATES
+
+
+async def stop_turn(user_id: str, turn_id: str) -> None:
+    """Stop a reply where it is. What came is kept and charged. Stopping one that has ended changes nothing.
+
+    Raises:
+        NotFound: there is no such turn, or it is somebody else's.
+    """
+    await in_thread(_find_turn, user_id, turn_id)
+    runner.stop(turn_id)
+
+
+def _find_turn(user_id: str, turn_id: str) -> None:
+    with reading() as session:
+        _owned(session, user_id, turn_id)
+
+
+def _owned(session: Session, user_id: str, turn_id: str) -> Turn:
+    turn = session.get(Turn, turn_id)
+    if turn is None or turn.user_id != user_id:
+        raise NotFound("There is no such reply.")
+    return turn
