@@ -1,0 +1,62 @@
+"""Reading request bodies: bounded before they are read, and typed before they are used."""
+
+import json
+from typing import Any, cast
+
+from fastapi import Request
+
+from projectloom.errors import InvalidInput, NotFound, TooLarge
+
+
+async def read_bytes(request: Request, *, limit: int) -> bytes:
+    """The raw body of at most ``limit`` bytes. Raises TooLarge without reading further."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise TooLarge(limit=limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(limit=limit)
+    return bytes(body)
+
+
+async def read_object(request: Request, *, limit: int) -> dict[str, Any]:
+    """The body as a JSON object. Raises TooLarge, or InvalidInput when it is not one."""
+    body = await read_bytes(request, limit=limit)
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidInput("The body must be JSON.") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("The body must be a JSON object.")
+    return cast(dict[str, Any], value)
+
+
+def text_of(values: dict[str, Any], name: str, *, limit: int) -> str:
+    """A required text field. Raises InvalidInput."""
+    value = values.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"{name} must be a text.")
+    if len(value) > limit:
+        raise InvalidInput(f"{name} is too long.")
+    if not _is_storable(value):
+        raise InvalidInput(f"{name} has characters that are not valid text.")
+    return value
+
+
+def optional_text(values: dict[str, Any], name: str, *, limit: int) -> str | None:
+    """A text field that may be missing or null. Raises InvalidInput."""
+    return None if values.get(name) is None else text_of(values, name, limit=limit)
+
+
+def id_of(value: str) -> str:
+    """An id from the address. Raises NotFound when nothing can have it."""
+    if not _is_storable(value):
+        raise NotFound
+    return value
+
+
+def _is_storable(text: str) -> bool:
+    """Whether a database and an encoder take the text: JSON can spell NULs and halves of surrogate pairs."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,52 @@
+"""``GET /api/credits/balance`` and ``POST /api/stripe/create-checkout``."""
+
+import logging
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from projectloom import config
+from projectloom.api.amounts import dollars
+from projectloom.api.bodies import read_object
+from projectloom.api.errors import error_response
+from projectloom.api.identity import person_of
+from projectloom.billing.balance import read_balance
+from projectloom.billing.checkout import create_checkout
+from projectloom.db import in_thread
+from projectloom.errors import DatabaseUnavailable, InvalidAmount, InvalidInput, PaymentUnavailable
+
+_log = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/api")
+
+
+@router.get("/credits/balance")
+async def get_balance(request: Request) -> JSONResponse:
+    """The person's balance and what they ever spent, in dollars; exact strings stand beside the numbers."""
+    try:
+        person = await person_of(request)
+        balances = await in_thread(read_balance, person.user_id)
+    except DatabaseUnavailable as error:
+        _log.exception("balance could not be read")
+        return error_response(error, status=500, message="Failed to fetch balance")
+    return JSONResponse(
+        dollars("balance", balances.posted_nanos)
+        | dollars("lifetimeSpent", balances.spent_nanos)
+        | dollars("available", balances.available_nanos)
+        | dollars("held", balances.held_nanos)
+        | dollars("debt", balances.debt_nanos)
+    )
+
+
+@router.post("/stripe/create-checkout")
+async def post_create_checkout(request: Request) -> JSONResponse:
+    """``{"amount": 10|25|50|100}`` → ``{"url"}`` of Stripe's page."""
+    person = await person_of(request)
+    try:
+        amount = (await read_object(request, limit=config.MAX_SMALL_BODY_BYTES)).get("amount")
+        url = await create_checkout(person.user_id, person.email, amount)
+    except InvalidInput:
+        return error_response(InvalidAmount())
+    except (PaymentUnavailable, DatabaseUnavailable) as error:
+        return error_response(error, status=500, message="Failed to create checkout session")
+    return JSONResponse({"url": url})

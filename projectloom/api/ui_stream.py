@@ -1,0 +1,108 @@
+"""A turn as the Vercel AI SDK's UI message stream (https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol).
+
+Server-sent events: ``start``, ``text-start``, ``text-delta`` …, ``text-end``, ``finish``, ``[DONE]``; trouble after the
+start is an ``error`` part. What the reply cost stands in the metadata of ``finish``.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi.responses import StreamingResponse
+
+from projectloom import config
+from projectloom.api.amounts import dollars
+from projectloom.billing.balance import read_balance
+from projectloom.db import in_thread
+from projectloom.errors import LoomError
+from projectloom.metering.receipts import Receipt
+from projectloom.metering.turn import Settled, Text, TurnEvent, watch_turn
+
+_HEADERS = {
+    "x-vercel-ai-ui-message-stream": "v1",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+_TEXT_ID = "text"
+
+
+def stream_turn(user_id: str, turn_id: str, start: dict[str, Any]) -> StreamingResponse:
+    """Watch a turn from its beginning. A reader who leaves changes nothing for the turn."""
+    return StreamingResponse(_parts(user_id, turn_id, start), media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _parts(user_id: str, turn_id: str, start: dict[str, Any]) -> AsyncIterator[str]:
+    yield _part({"type": "start", "messageId": turn_id, "messageMetadata": {"turnId": turn_id, **start}})
+    began = False
+    try:
+        async for event in _kept_alive(watch_turn(user_id, turn_id)):
+            match event:
+                case None:
+                    yield ": waiting\n\n"
+                case Text(text=text):
+                    if not began:
+                        began = True
+                        yield _part({"type": "text-start", "id": _TEXT_ID})
+                    yield _part({"type": "text-delta", "id": _TEXT_ID, "delta": text})
+                case Settled(receipt=receipt):
+                    if began:
+                        yield _part({"type": "text-end", "id": _TEXT_ID})
+                    if receipt.error_message:
+                        yield _part({"type": "error", "errorText": receipt.error_message})
+                    yield _part({"type": "finish", "messageMetadata": await _metadata(user_id, receipt)})
+    except LoomError as error:
+        yield _part({"type": "error", "errorText": error.message})
+    yield "data: [DONE]\n\n"
+
+
+async def _kept_alive(events: AsyncIterator[TurnEvent]) -> AsyncIterator[TurnEvent | None]:
+    """The same events, with a None whenever nothing came for a while: proxies cut connections that are silent."""
+    while True:
+        pending = asyncio.ensure_future(anext(events, _END))
+        try:
+            while not (await asyncio.wait([pending], timeout=config.WATCH_KEEPALIVE_SECONDS))[0]:
+                yield None
+        finally:
+            pending.cancel()
+        event = await pending
+        if event is _END:
+            return
+        yield event  # pyright: ignore[reportReturnType]
+
+
+_END: Any = object()
+
+
+async def _metadata(user_id: str, receipt: Receipt) -> dict[str, Any]:
+    balances = await in_thread(read_balance, user_id)
+    usage = receipt.usage
+    return {
+        "turnId": receipt.turn_id,
+        "usageId": receipt.usage_id,
+        "provider": receipt.provider,
+        "model": receipt.model,
+        "funding": receipt.funding,
+        "completion": receipt.completion,
+        "estimated": receipt.estimated,
+        "clamped": receipt.clamped,
+        "usage": {
+            "inputTokens": usage.input_tokens,
+            "cacheReadTokens": usage.cache_read_tokens,
+            "cacheWrite5mTokens": usage.cache_write_5m_tokens,
+            "cacheWrite1hTokens": usage.cache_write_1h_tokens,
+            "outputTokens": usage.output_tokens,
+            "reasoningTokens": usage.reasoning_tokens,
+            "totalTokens": usage.total_input_tokens + usage.output_tokens,
+        },
+        "priceVersion": receipt.price_version,
+        "entryId": receipt.entry_id,
+        **dollars("charge", receipt.charged_nanos),
+        **dollars("held", receipt.held_nanos),
+        **dollars("providerCost", receipt.provider_cost_nanos),
+        **dollars("balance", balances.posted_nanos),
+    }
+
+
+def _part(value: dict[str, Any]) -> str:
+    return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"

@@ -1,0 +1,47 @@
+"""The server without its pages: HTTP routes, the sandbox where nothing real is configured, and what runs beside them.
+
+The composition root puts the pages on top; tests of the HTTP doors serve it as it is.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from projectloom.api.app import create_api
+from projectloom.config import SANDBOX_PREFIX, settings
+from projectloom.db import in_thread
+from projectloom.jobs.recovery import keep_recovering
+from projectloom.jobs.schema import migrate
+from projectloom.metering.cards import store_first_card
+from projectloom.metering.running import runner
+from projectloom.providers import close_providers
+from projectloom.sandbox.app import create_sandbox, start_deliveries, stop_deliveries
+
+
+class Service:
+    """The HTTP application and its life."""
+
+    def __init__(self) -> None:
+        self._sandbox = create_sandbox(settings()) if settings().sandbox_on else None
+        self.app: FastAPI = create_api()
+        if self._sandbox is not None:
+            self.app.mount(SANDBOX_PREFIX, self._sandbox)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """From a current schema and a price card to the settlement of every reply that is still being written."""
+        await in_thread(migrate)
+        await in_thread(store_first_card)
+        recovery = asyncio.create_task(keep_recovering())
+        if self._sandbox is not None:
+            await start_deliveries(self._sandbox)
+        try:
+            yield
+        finally:
+            recovery.cancel()
+            await runner.drain()
+            if self._sandbox is not None:
+                await stop_deliveries(self._sandbox)
+            await close_providers()

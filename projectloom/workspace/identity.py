@@ -1,0 +1,174 @@
+"""Signing up, in and out, and who is behind a session token.
+
+The one identity function for both doors is :func:`identify`. An answer may be up to a second old, so that a page that
+asks often costs one look-up; signing out is effective at once in this process.
+"""
+
+import time
+from collections import OrderedDict, deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock
+
+from projectloom import config
+from projectloom.accounts.users import (
+    close_session,
+    create_user,
+    find_user,
+    hash_password,
+    normalise_email,
+    open_session,
+    session_user,
+    verify_password,
+)
+from projectloom.config import settings
+from projectloom.db import reading, transaction
+from projectloom.errors import EmailTaken, InvalidCredentials, NotFound, TooManyRequests
+from projectloom.ledger.accounts import open_accounts
+
+DEMO_EMAIL = "demo@projectloom.example"
+
+_FRESH_SECONDS = 1.0
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is signed in."""
+
+    user_id: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A new session. The token is shown to the person once and shows in no repr."""
+
+    token: str = field(repr=False)
+    person: Person
+
+
+def sign_up(email: str, password: str) -> SignedIn:
+    """Make an account with a balance of zero and sign in.
+
+    Raises:
+        InvalidInput: not an e-mail, or a password that is too short or too long.
+        EmailTaken: there is an account.
+    """
+    address = normalise_email(email)
+    hashed = hash_password(password)
+    with transaction() as session:
+        user = create_user(session, email=address, password_hash=hashed)
+        open_accounts(session, user_id=user.id)
+        return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
+
+
+def sign_in(email: str, password: str) -> SignedIn:
+    """Sign in with e-mail and password.
+
+    Raises:
+        InvalidCredentials: no such account, or another password; which of both is not told.
+        TooManyRequests: too many attempts for this e-mail.
+    """
+    address = normalise_email(email)
+    _attempts.count(address)
+    with reading() as session:
+        user = find_user(session, email=address)
+    verify_password(user.password_hash if user else None, password)
+    if user is None:
+        raise InvalidCredentials
+    with transaction() as session:
+        return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
+
+
+def demo_sign_in() -> SignedIn:
+    """Sign in the sandbox's demonstration user.
+
+    Raises:
+        NotFound: this server is not a sandbox.
+    """
+    if not settings().sandbox_on:
+        raise NotFound
+    with transaction() as session:
+        # Two who press the button at once make one user: the later one finds what the earlier one committed.
+        with suppress(EmailTaken):
+            open_accounts(session, user_id=create_user(session, email=DEMO_EMAIL, password_hash=None).id)
+        user = find_user(session, email=DEMO_EMAIL)
+        if user is None:
+            raise RuntimeError("the demonstration user was not made")
+        return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
+
+
+def sign_out(token: str | None) -> None:
+    """End a session. Ending none is fine."""
+    if not token:
+        return
+    with transaction() as session:
+        close_session(session, token=token)
+    _known.forget(token)
+
+
+def identify(token: str | None) -> Person | None:
+    """Who is behind a session token; None when nobody is."""
+    if not token or len(token) > config.MAX_API_KEY_CHARS:
+        return None
+    known = _known.get(token)
+    if known is not None:
+        return known
+    with reading() as session:
+        user = session_user(session, token=token)
+    if user is None:
+        return None
+    person = Person(user.id, user.email)
+    _known.put(token, person)
+    return person
+
+
+class _FreshPeople:
+    """Sessions that were looked up within the last second."""
+
+    def __init__(self) -> None:
+        self._people: OrderedDict[str, tuple[float, Person]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, token: str) -> Person | None:
+        with self._lock:
+            known = self._people.get(token)
+        return known[1] if known and known[0] > time.monotonic() else None
+
+    def put(self, token: str, person: Person) -> None:
+        with self._lock:
+            self._people[token] = (time.monotonic() + _FRESH_SECONDS, person)
+            while len(self._people) > _REMEMBERED:
+                self._people.popitem(last=False)
+
+    def forget(self, token: str) -> None:
+        with self._lock:
+            self._people.pop(token, None)
+
+
+class _Attempts:
+    """Sign-in attempts per e-mail in a sliding window, in this process."""
+
+    def __init__(self) -> None:
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = Lock()
+
+    def count(self, address: str) -> None:
+        """Count one attempt. Raises TooManyRequests when there were too many."""
+        moment = time.monotonic()
+        with self._lock:
+            times = self._times.setdefault(address, deque())
+            self._times.move_to_end(address)
+            while times and times[0] < moment - config.SIGN_IN_WINDOW_SECONDS:
+                times.popleft()
+            if len(times) >= config.SIGN_IN_ATTEMPTS:
+                wait = int(times[0] + config.SIGN_IN_WINDOW_SECONDS - moment) + 1
+                raise TooManyRequests("Too many attempts. Please wait a few minutes.", retry_after=wait)
+            times.append(moment)
+            while len(self._times) > _REMEMBERED:
+                self._times.popitem(last=False)
+
+
+_known = _FreshPeople()
+_attempts = _Attempts()
