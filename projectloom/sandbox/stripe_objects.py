@@ -1,0 +1,171 @@
+"""Stripe's objects as API 2026-10-28.endive shows them, as far as this product looks at them.
+
+Pure shapes: nothing here is stored or sent.
+"""
+
+from typing import Any
+
+from projectloom.sandbox.store import stripe_id
+
+API_VERSION = "2026-10-28.endive"
+
+
+def checkout_session(
+    *,
+    url_base: str,
+    created: int,
+    expires_at: int,
+    items: list[dict[str, Any]],
+    success_url: str,
+    cancel_url: str,
+    client_reference_id: str | None,
+    customer_email: str | None,
+    metadata: dict[str, str],
+) -> dict[str, Any]:
+    """A new, open session that pays for ``items`` on the page ``url_base/{id}``."""
+    session_id = stripe_id("cs_test", 58)
+    total = sum(item["unit_amount"] * item["quantity"] for item in items)
+    return {
+        "id": session_id,
+        "object": "checkout.session",
+        "adaptive_pricing": {"enabled": False},
+        "after_expiration": None,
+        "allow_promotion_codes": None,
+        "amount_subtotal": total,
+        "amount_total": total,
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "billing_address_collection": None,
+        "cancel_url": cancel_url,
+        "client_reference_id": client_reference_id,
+        "client_secret": None,
+        "created": created,
+        "currency": items[0]["currency"],
+        "custom_fields": [],
+        "custom_text": {},
+        "customer": None,
+        "customer_creation": "if_required",
+        "customer_details": customer_details(customer_email) if customer_email else None,
+        "customer_email": customer_email,
+        "discounts": [],
+        "expires_at": expires_at,
+        "invoice": None,
+        "livemode": False,
+        "locale": None,
+        "metadata": metadata,
+        "mode": "payment",
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": "if_required",
+        "payment_method_options": {},
+        "payment_method_types": ["card", "us_bank_account"],
+        "payment_status": "unpaid",
+        "phone_number_collection": {"enabled": False},
+        "return_url": None,
+        "setup_intent": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": None,
+        "subscription": None,
+        "success_url": success_url,
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "url": f"{url_base}/{session_id}",
+    }
+
+
+def customer_details(email: str | None) -> dict[str, Any]:
+    """What the buyer said of themselves on the page."""
+    return {
+        "address": None,
+        "business_name": None,
+        "email": email,
+        "individual_name": None,
+        "name": None,
+        "phone": None,
+        "tax_exempt": "none",
+        "tax_ids": [],
+    }
+
+
+def line_item(item: dict[str, Any]) -> dict[str, Any]:
+    """One line as ``expand[]=line_items`` shows it."""
+    total = item["unit_amount"] * item["quantity"]
+    return {
+        "id": stripe_id("li"),
+        "object": "item",
+        "amount_discount": 0,
+        "amount_subtotal": total,
+        "amount_tax": 0,
+        "amount_total": total,
+        "currency": item["currency"],
+        "description": item["name"],
+        "metadata": {},
+        "price": {
+            "id": stripe_id("price"),
+            "object": "price",
+            "currency": item["currency"],
+            "livemode": False,
+            "type": "one_time",
+            "unit_amount": item["unit_amount"],
+            "unit_amount_decimal": str(item["unit_amount"]),
+        },
+        "quantity": item["quantity"],
+    }
+
+
+def payment_intent(session: dict[str, Any], *, created: int, asked: dict[str, Any]) -> dict[str, Any]:
+    """The intent that a session makes when it is first confirmed; ``asked`` is its ``payment_intent_data``."""
+    intent_id = stripe_id("pi")
+    return {
+        "id": intent_id,
+        "object": "payment_intent",
+        "amount": session["amount_total"],
+        "amount_capturable": 0,
+        "amount_received": 0,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async",
+        "client_secret": f"{intent_id}_secret_{stripe_id('s', 20)[2:]}",
+        "confirmation_method": "automatic",
+        "created": created,
+        "currency": session["currency"],
+        "customer": session["customer"],
+        "description": asked.get("description"),
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "metadata": asked.get("metadata", {}),
+        "next_action": None,
+        "payment_method": None,
+        "payment_method_options": {},
+        "payment_method_types": session["payment_method_types"],
+        "processing": None,
+        "receipt_email": asked.get("receipt_email"),
+        "setup_future_usage": None,
+        "shipping": None,
+        "statement_descriptor": None,
+        "status": "requires_payment_method",
+    }
+
+
+def payment_error(code: str, message: str, decline_code: str | None = None) -> dict[str, Any]:
+    """Why an intent's last attempt failed."""
+    error = {"type": "card_error" if decline_code else "invalid_request_error", "code": code, "message": message}
+    return error | ({"decline_code": decline_code} if decline_code else {})
+
+
+def event(kind: str, subject: dict[str, Any], *, created: int) -> dict[str, Any]:
+    """The envelope of a snapshot event that no API request caused."""
+    return {
+        "id": stripe_id("evt"),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": created,
+        "data": {"object": subject},
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None},
+        "type": kind,
+    }
