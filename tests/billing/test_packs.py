@@ -1,0 +1,39 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projectloom.billing.packs import PACKS, find_pack
+from projectloom.errors import InvalidAmount
+from projectloom.money import from_usd, usd_string
+
+JSON_AMOUNTS = ("0", "-1", "-25", "NaN", "Infinity", "1e309", "0.1", "10.0", "25.5", "1e1", "true", "false", "null")
+JSON_AMOUNTS += ('"10"', '"٢٥"', '"25"', "[25]", '{"amount": 25}', "9" * 4_000, "2500", "11")
+
+
+def test_the_packs_and_their_bonuses_are_those_of_the_contract():
+    sold = {pack.amount_usd: (usd_string(pack.price_nanos), usd_string(pack.credit_nanos)) for pack in PACKS}
+    assert sold == {
+        10: ("10.00", "10.00"),
+        25: ("25.00", "27.00"),
+        50: ("50.00", "55.00"),
+        100: ("100.00", "115.00"),
+    }
+    assert find_pack(100).bonus_nanos == from_usd(15)
+
+
+@pytest.mark.parametrize("amount", JSON_AMOUNTS, ids=lambda text: text[:12])
+def test_an_amount_that_only_looks_like_a_pack_buys_nothing(amount: str):
+    with pytest.raises(InvalidAmount):
+        find_pack(json.loads(amount))
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=3))
+def test_whatever_json_spells_either_is_a_pack_or_is_refused(amount: object):
+    try:
+        pack = find_pack(amount)
+    except InvalidAmount:
+        return
+    assert type(amount) is int
+    assert amount == pack.amount_usd

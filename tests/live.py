@@ -1,0 +1,149 @@
+"""A real server process, as its clients meet it: HTTP over loopback, and ``kill -9``.
+
+It serves the HTTP doors and the sandbox without the pages, which need a build; tests/browser serves those too.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any, Self
+
+import httpx
+
+START_SECONDS = 30
+STOP_SECONDS = 15
+PASSED_ON = ("PATH", "HOME", "XDG_RUNTIME_DIR", "LANG")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class LiveServer:
+    """One server that can be killed and started again on the same database and port."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        self.environment = {
+            **passed,
+            "PORT": str(self.port),
+            "BASE_URL": self.url,
+            "LOOM_SANDBOX_SPEED": "30",
+            "LOOM_ENV_FILE": os.devnull,
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.clients: list[httpx.Client] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self.clients:
+            client.close()
+        self.stop()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", "tests.live"], env=self.environment)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, "the server ended as it started"
+            try:
+                httpx.get(f"{self.url}/api/credits/balance", timeout=2)
+            except httpx.TransportError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("the server did not answer in time")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(STOP_SECONDS)
+            finally:
+                self.kill()
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+            self.process = None
+
+    def audit(self) -> str:
+        """Prove the books with the operator's own command; its output."""
+        run = subprocess.run(
+            [sys.executable, "-m", "projectloom", "audit"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A client that keeps cookies, as a browser does."""
+        self.clients.append(httpx.Client(base_url=self.url, timeout=30, **options))
+        return self.clients[-1]
+
+    def sign_up(self, email: str, *, mode: str = "own") -> httpx.Client:
+        """A client of a new person."""
+        client = self.client()
+        answer = client.post("/api/auth/sign-up", json={"email": email, "password": "correct horse battery"})
+        assert answer.status_code == 200, answer.text
+        client.put("/api/preferences", json={"apiKeyMode": mode}).raise_for_status()
+        return client
+
+
+def buy(client: httpx.Client, amount: int, outcome: str = "paid") -> httpx.Response:
+    """Buy a pack on the sandbox's payment page; the redirect back."""
+    url = client.post("/api/stripe/create-checkout", json={"amount": amount}).raise_for_status().json()["url"]
+    return client.post(url, data={"outcome": outcome})
+
+
+def await_balance(client: httpx.Client, dollars: str, seconds: float = 5) -> None:
+    """Wait until the balance is this exact decimal string."""
+    deadline = time.monotonic() + seconds
+    found = ""
+    while time.monotonic() < deadline:
+        found = client.get("/api/credits/balance").json()["balanceUsd"]
+        if found == dollars:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the balance is {found}, not {dollars}")
+
+
+def main() -> None:
+    from fastapi import FastAPI
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    from projectloom.config import settings
+    from projectloom.service import Service
+
+    service = Service()
+    outer = FastAPI(lifespan=lambda _app: service.running(), openapi_url=None)
+    outer.mount("/", service.app)
+
+    async def serve() -> None:
+        server = Server(outer, address="127.0.0.1", port=settings().port, interface=Interfaces.ASGI, log_enabled=False)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, server.stop)
+        await server.serve()
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

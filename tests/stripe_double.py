@@ -1,0 +1,157 @@
+"""A Stripe whose every word a test decides: an HTTP server for the real SDK, and events signed as Stripe signs.
+
+The sandbox behaves like Stripe; this double remembers what it was asked and says whatever it is told to.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from stripe import WebhookSignature
+
+from projectloom.config import settings
+from projectloom.ids import new_id
+
+SECRET = "whsec_of_the_tests"
+
+
+def sign(body: bytes, secret: str = SECRET, at: int | None = None) -> str:
+    """The ``Stripe-Signature`` of a body, now or at another moment."""
+    return WebhookSignature.generate_signature_header(body.decode(), secret, at)
+
+
+def event(kind: str, subject: object, *, event_id: str | None = None, **changes: Any) -> bytes:
+    """The body of an event about an object."""
+    envelope = {"id": event_id or new_id("evt"), "object": "event", "type": kind, "livemode": False}
+    return json.dumps(envelope | {"data": {"object": subject}} | changes).encode()
+
+
+def session_of(order_id: str, *, cents: int = 2_500, **changes: Any) -> dict[str, Any]:
+    """A paid Checkout Session of an order."""
+    session = {
+        "id": f"cs_{order_id}",
+        "object": "checkout.session",
+        "amount_subtotal": cents,
+        "amount_total": cents,
+        "currency": "usd",
+        "livemode": False,
+        "metadata": {"orderId": order_id},
+        "payment_intent": f"pi_{order_id}",
+        "payment_status": "paid",
+        "status": "complete",
+        "url": None,
+    }
+    return session | changes
+
+
+def intent_of(order_id: str, *, cents: int = 2_500, **changes: Any) -> dict[str, Any]:
+    """A succeeded PaymentIntent of an order."""
+    intent = {
+        "id": f"pi_{order_id}",
+        "object": "payment_intent",
+        "amount": cents,
+        "amount_received": cents,
+        "currency": "usd",
+        "livemode": False,
+        "metadata": {"orderId": order_id},
+        "status": "succeeded",
+    }
+    return intent | changes
+
+
+@dataclass
+class Asked:
+    """One request as it came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    form: dict[str, str]
+
+
+@dataclass
+class StripeDouble:
+    """What it was asked, the sessions it opened, and how it misbehaves next."""
+
+    url: str = ""
+    asked: list[Asked] = field(default_factory=list)
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: list[tuple[int, bytes] | None] = field(default_factory=list)
+    """The next answers in place of the usual ones: a status and a body, or None to hang up without one."""
+
+    def only_session(self) -> dict[str, Any]:
+        (session,) = self.sessions.values()
+        return session
+
+    def answer(self, asked: Asked) -> tuple[int, bytes] | None:
+        self.asked.append(asked)
+        if self.answers:
+            return self.answers.pop(0)
+        if asked.method == "POST":
+            order_id = asked.form["metadata[orderId]"]
+            cents = int(asked.form["line_items[0][price_data][unit_amount]"])
+            opened = session_of(order_id, cents=cents, payment_status="unpaid", status="open", payment_intent=None)
+            self.sessions.setdefault(f"cs_{order_id}", opened | {"url": f"https://pay.example/{order_id}"})
+            return 200, json.dumps(self.sessions[f"cs_{order_id}"]).encode()
+        found = self.sessions.get(asked.path.rsplit("/", 1)[-1])
+        if found is None:
+            return 404, b'{"error": {"type": "invalid_request_error", "code": "resource_missing"}}'
+        return 200, json.dumps(found).encode()
+
+
+@contextmanager
+def serving() -> Iterator[StripeDouble]:
+    double = StripeDouble()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+            asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, dict(parse_qsl(body)))
+            answer = double.answer(asked)
+            self.close_connection = True
+            if answer is not None:
+                self.send_response(answer[0])
+                self.send_header("content-length", str(len(answer[1])))
+                self.end_headers()
+                self.wfile.write(answer[1])
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    double.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield double
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def configured(patch: pytest.MonkeyPatch, **changes: str) -> Iterator[StripeDouble]:
+    """The double, with this process's settings pointing at it. What is already known of the database stays."""
+    with serving() as double:
+        environment = {
+            "BASE_URL": "https://loom.example",
+            "STRIPE_SECRET_KEY": "sk_test_of_the_tests",
+            "STRIPE_WEBHOOK_SECRET": SECRET,
+            "STRIPE_API_BASE": double.url,
+            "OPENAI_API_KEY": "sk-of-the-tests",
+        }
+        for name, value in (environment | changes).items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        yield double
