@@ -65,7 +65,10 @@ MIN_SECRET_CHARS = 32
 SIGN_IN_ATTEMPTS = 20
 SIGN_IN_WINDOW_SECONDS = 300
 
-# Pages.
+# Pages. After a payment that the bank confirms later, the page looks again by itself this often.
+PURCHASE_POLLS = 30
+PURCHASE_POLL_SECONDS = 2.0
+UNDO_SECONDS = 10
 CONVERSATIONS_SHOWN = 100
 PURCHASES_SHOWN = 50
 

@@ -76,7 +76,8 @@ def open_key(session: Session, *, user_id: str, provider: str, master_secret: st
     nonce, ciphertext = row.sealed[:_NONCE_BYTES], row.sealed[_NONCE_BYTES:]
     try:
         clear = AESGCM(_derive(master_secret)).decrypt(nonce, ciphertext, _associated(user_id, provider))
-    except InvalidTag:
+    except (InvalidTag, ValueError):
+        # Sealed for somebody else, or cut so short that not even its nonce is there.
         return None
     return clear.decode()
 

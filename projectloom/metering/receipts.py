@@ -48,6 +48,11 @@ class Receipt:
     created_at: datetime
     lines: tuple[ReceiptLine, ...]
 
+    @property
+    def freed_nanos(self) -> Nanos:
+        """What was held and not needed."""
+        return Nanos(self.held_nanos - self.charged_nanos)
+
 
 def read_receipt(user_id: str, turn_id: str) -> Receipt:
     """The receipt of a person's turn.

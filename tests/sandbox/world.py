@@ -132,7 +132,7 @@ class World:
 async def until(condition: Callable[[], bool], *, within: float = 3.0) -> None:
     """Wait for something that nobody announces."""
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - there is no event to wait for
+        while not condition():
             await asyncio.sleep(0.01)
 
 

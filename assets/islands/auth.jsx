@@ -1,0 +1,113 @@
+// Signing in, signing up and the demonstration account. The session cookie is HttpOnly and set by the server's answer;
+// then a full page load opens a fresh socket that carries it.
+import { useState } from "react";
+import { postJson } from "./backend.js";
+
+const WORDS = {
+  in: { button: "Sign in", path: "/api/auth/sign-in", other: "Create an account", ask: "New here?", password: "current-password" },
+  up: { button: "Create account", path: "/api/auth/sign-up", other: "Sign in", ask: "Already have an account?", password: "new-password" },
+};
+
+export function AuthForm({ demonstration, minPassword }) {
+  const [mode, setMode] = useState("in");
+  const [error, setError] = useState("");
+  const [busy, setBusy] = useState("");
+  const words = WORDS[mode];
+
+  const enter = async (what, path, data) => {
+    if (busy) return;
+    setBusy(what);
+    setError("");
+    const { ok, body } = await postJson(path, data);
+    if (ok) {
+      window.location.assign("/");
+      return;
+    }
+    setBusy("");
+    setError(typeof body.error === "string" ? body.error : "That did not work. Please try again.");
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    enter("form", words.path, { email: form.get("email"), password: form.get("password") });
+  };
+  return (
+    <>
+      {demonstration ? (
+        <>
+          <button
+            type="button"
+            className="button primary wide large"
+            data-testid="demo-sign-in"
+            disabled={Boolean(busy)}
+            onClick={() => enter("demo", "/api/auth/demo")}
+          >
+            {busy === "demo" ? "Opening the demonstration" : "Try it with a demonstration account"}
+          </button>
+          <p className="or">or use your own account</p>
+        </>
+      ) : null}
+      <form className="stack" onSubmit={submit} data-testid="sign-in-form" aria-label={words.button}>
+        <label className="field">
+          <span>E-mail</span>
+          <input id="email" data-testid="email" name="email" type="email" autoComplete="email" required maxLength={254} />
+        </label>
+        <label className="field">
+          <span>Password</span>
+          <input
+            id="password"
+            data-testid="password"
+            name="password"
+            type="password"
+            autoComplete={words.password}
+            required
+            minLength={mode === "up" ? minPassword : 1}
+          />
+          {mode === "up" ? <small>{`At least ${minPassword} characters.`}</small> : null}
+        </label>
+        <p className="form-error" role="alert" data-testid="sign-in-error">
+          {error}
+        </p>
+        <button
+          type="submit"
+          className={demonstration ? "button wide" : "button primary wide"}
+          data-testid="sign-in-submit"
+          disabled={Boolean(busy)}
+        >
+          {busy === "form" ? "One moment" : words.button}
+        </button>
+      </form>
+      <p className="switch">
+        {words.ask}{" "}
+        <button
+          type="button"
+          className="link"
+          data-testid="switch-mode"
+          onClick={() => {
+            setMode(mode === "in" ? "up" : "in");
+            setError("");
+          }}
+        >
+          {words.other}
+        </button>
+      </p>
+    </>
+  );
+}
+
+/** Ends the session on the server, forgets the drafts kept in this browser, and leaves. */
+export function SignOut({ className, children }) {
+  const leave = async () => {
+    const { ok } = await postJson("/api/auth/sign-out");
+    if (!ok) return;
+    Object.keys(localStorage)
+      .filter((key) => key.startsWith("loom:draft:"))
+      .forEach((key) => localStorage.removeItem(key));
+    window.location.assign("/sign-in");
+  };
+  return (
+    <button type="button" className={className} onClick={leave} data-testid="sign-out" aria-label="Sign out" title="Sign out">
+      {children}
+    </button>
+  );
+}

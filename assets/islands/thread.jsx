@@ -1,0 +1,85 @@
+// The scrolling middle of the chat. A conversation opens at its end; a new question goes to the top and the reply
+// unrolls below while the view rests. Nothing ever scrolls by itself while a reader reads: the end is one button away.
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
+
+const FAR_PX = 160;
+const ABOVE_PX = 12;
+
+const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** How much of what was said lies below the view. The empty room under the last reply does not count. */
+function distanceToEnd(view, inner) {
+  return inner.offsetTop + inner.offsetHeight - view.scrollTop - view.clientHeight - view.offsetTop;
+}
+
+/** Leave as much room below the newest question as puts it at the top of the view; it shrinks as the reply grows. */
+function makeRoom(view, inner, room, anchor) {
+  const question = anchor ? document.getElementById(anchor) : null;
+  const said = question ? inner.offsetTop + inner.offsetHeight - question.offsetTop : 0;
+  const height = question ? Math.max(0, view.clientHeight - said - ABOVE_PX) : 0;
+  room.style.height = `${height}px`;
+}
+
+export function Thread({ conversationId, anchor, attention, children }) {
+  const view = useRef(null);
+  const inner = useRef(null);
+  const room = useRef(null);
+  const last = useRef(null);
+  const [away, setAway] = useState(false);
+
+  useEffect(() => {
+    const element = view.current;
+    const look = () => setAway(inner.current && distanceToEnd(element, inner.current) > FAR_PX);
+    const measure = () => {
+      if (inner.current) makeRoom(element, inner.current, room.current, last.current?.anchor);
+      look();
+    };
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    observer.observe(inner.current);
+    element.addEventListener("scroll", look, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener("scroll", look);
+    };
+  }, []);
+
+  useLayoutEffect(() => {
+    const before = last.current;
+    last.current = { conversationId, anchor };
+    makeRoom(view.current, inner.current, room.current, anchor);
+    const question = anchor ? document.getElementById(anchor) : null;
+    if (!question) {
+      view.current.scrollTop = view.current.scrollHeight;
+      return;
+    }
+    const smooth = before?.conversationId === conversationId && before?.anchor !== anchor && !calm();
+    const top = question.offsetTop - inner.current.offsetTop - ABOVE_PX;
+    view.current.scrollTo({ top: Math.max(0, top), behavior: smooth ? "smooth" : "instant" });
+  }, [conversationId, anchor]);
+
+  const toEnd = () => {
+    const top = inner.current.offsetHeight - view.current.clientHeight;
+    view.current.scrollTo({ top, behavior: calm() ? "instant" : "smooth" });
+  };
+  // A card that explains why nothing was sent stands at the end; it must not appear out of sight.
+  useEffect(() => {
+    if (attention) toEnd();
+  }, [attention]);
+  return (
+    <div className="thread-frame">
+      <div className="thread" ref={view} tabIndex={0} role="region" aria-label="Conversation">
+        <div className="thread-inner" ref={inner}>
+          {children}
+        </div>
+        <div ref={room} aria-hidden />
+      </div>
+      {away ? (
+        <button type="button" className="to-end" onClick={toEnd} aria-label="Go to the end" title="Go to the end">
+          <ArrowDown size={16} aria-hidden />
+        </button>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,91 @@
+"""The credit balance card: shown in credits mode only, in the error colour below $5."""
+
+import reflex as rx
+
+from projectloom.components.controls import attrs, icon, sandbox_badge, skeleton
+from projectloom.components.top_up import no_overdraft_note, pack_chooser
+from projectloom.state.balance import BalanceState
+from projectloom.state.preferences import PreferencesState
+
+
+def balance_card() -> rx.Component:
+    """The card, or nothing in own-key mode."""
+    return rx.cond(PreferencesState.uses_credits, _card())
+
+
+def _card() -> rx.Component:
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h3(icon("wallet"), "Credit Balance", class_name="card-title"),
+            sandbox_badge(),
+            class_name="row between",
+        ),
+        rx.cond(BalanceState.loaded, amount(), skeleton("96px")),
+        _also(),
+        rx.cond(BalanceState.loaded & BalanceState.low, _low()),
+        _buy(),
+        no_overdraft_note(),
+        class_name="card balance-card",
+        custom_attrs=attrs("balance-card", "Credit balance"),
+    )
+
+
+def amount() -> rx.Component:
+    """The amount in the accent colour, or the error colour when low, and every digit where rounding hides some."""
+    return rx.el.div(
+        rx.el.p(
+            BalanceState.amount,
+            key=BalanceState.amount,
+            class_name=rx.cond(BalanceState.low, "amount num low", "amount num"),
+            custom_attrs=attrs("balance-amount"),
+        ),
+        rx.cond(
+            BalanceState.exact != "",
+            rx.el.p(
+                "Exactly ",
+                rx.el.span(BalanceState.exact, class_name="num", custom_attrs=attrs("balance-exact")),
+                class_name="quiet",
+            ),
+        ),
+    )
+
+
+def _also() -> rx.Component:
+    return rx.fragment(
+        rx.cond(
+            BalanceState.held != "",
+            rx.el.p(
+                rx.el.span(BalanceState.held, class_name="num"),
+                " of it is held for a reply under way.",
+                class_name="quiet",
+                custom_attrs=attrs("balance-held"),
+            ),
+        ),
+        rx.cond(
+            BalanceState.debt != "",
+            rx.el.p(
+                "You owe ",
+                rx.el.span(BalanceState.debt, class_name="num"),
+                " after a refund or a dispute. The next purchase settles it first.",
+                class_name="note error",
+                custom_attrs=attrs("balance-debt"),
+            ),
+        ),
+    )
+
+
+def _low() -> rx.Component:
+    return rx.el.p(
+        icon("circle-alert", 14),
+        rx.el.span("Low balance. Purchase more credits to continue using AI features."),
+        class_name="note error",
+        custom_attrs=attrs("low-balance"),
+    )
+
+
+def _buy() -> rx.Component:
+    return rx.el.details(
+        rx.el.summary("Buy More Credits", class_name="button primary wide", custom_attrs=attrs("buy-more-credits")),
+        pack_chooser(),
+        class_name="buy-more",
+    )

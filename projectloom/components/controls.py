@@ -1,0 +1,60 @@
+"""Small pieces that several rooms use: named icon buttons, links inside the page's router, the sandbox badge."""
+
+from typing import Any
+
+import reflex as rx
+from reflex_components_core.react_router.dom import ReactRouterLink
+
+from projectloom.config import settings
+
+
+def attrs(test: Any = "", label: Any = "", **more: Any) -> dict[str, Any]:
+    """HTML attributes: the stable hook for tests, the accessible name, and others with ``_`` for ``-``."""
+    found = {name.replace("_", "-"): value for name, value in more.items()}
+    if not isinstance(test, str) or test:
+        found["data-testid"] = test
+    if not isinstance(label, str) or label:
+        found["aria-label"] = label
+    return found
+
+
+def icon(name: str, size: int = 16) -> rx.Component:
+    """An icon beside words or inside a named button: hidden from screen readers."""
+    return rx.icon(name, size=size, custom_attrs={"aria-hidden": "true"})
+
+
+def icon_button(name: str, label: str, *, test: Any = "", size: int = 16, **props: Any) -> rx.Component:
+    """A square button with an icon and a name."""
+    more = props.pop("more", {})
+    class_name = props.pop("class_name", "icon-button")
+    return rx.el.button(
+        icon(name, size),
+        type="button",
+        class_name=class_name,
+        title=label,
+        custom_attrs=attrs(test, label, **more),
+        **props,
+    )
+
+
+def link(*children: Any, to: Any, **props: Any) -> rx.Component:
+    """A link that stays inside the page, without a reload."""
+    return ReactRouterLink.create(*children, to=to, **props)
+
+
+def sandbox_badge() -> rx.Component:
+    """Says "Sandbox" wherever money or replies are shown, while the stand-ins are mounted."""
+    if not settings().sandbox_on:
+        return rx.fragment()
+    return rx.el.span(
+        "Sandbox",
+        class_name="badge sandbox",
+        title="A demonstration: no real money moves and replies come from a stand-in.",
+        custom_attrs=attrs("sandbox-badge"),
+    )
+
+
+def skeleton(*widths: str) -> rx.Component:
+    """Grey lines where text is about to stand."""
+    lines = [rx.el.span(class_name="skeleton", style={"width": width}) for width in widths]
+    return rx.el.div(*lines, class_name="skeletons", custom_attrs={"aria-hidden": "true"})

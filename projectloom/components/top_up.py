@@ -1,0 +1,89 @@
+"""Buying credits: the packs, with total, bonus and price said on the button itself."""
+
+import reflex as rx
+
+from projectloom.billing.packs import PACKS, Pack
+from projectloom.components.controls import attrs, icon
+from projectloom.components.islands import Radio
+from projectloom.money import format_usd
+from projectloom.state.checkout import CheckoutState
+
+
+def _dollars(amount_usd: int) -> str:
+    return f"${amount_usd}"
+
+
+def pack_buttons() -> rx.Component:
+    """A button for each pack; one press opens the payment page."""
+    return rx.el.div(
+        rx.el.div(*[_pack_button(pack) for pack in PACKS], class_name="packs"),
+        _trouble(),
+        class_name="stack",
+    )
+
+
+def _pack_button(pack: Pack) -> rx.Component:
+    return rx.el.button(
+        rx.el.span(format_usd(pack.credit_nanos), class_name="pack-total num"),
+        rx.el.span(
+            f"{_dollars(pack.amount_usd)} + {_dollars(pack.bonus_usd)} bonus" if pack.bonus_usd else "of credits",
+            class_name="pack-bonus",
+        ),
+        rx.el.span(f"Buy for {_dollars(pack.amount_usd)}", class_name="pack-price"),
+        type="button",
+        class_name="pack",
+        on_click=CheckoutState.buy(str(pack.amount_usd)),
+        disabled=CheckoutState.busy,
+        custom_attrs=attrs(f"buy-{pack.amount_usd}"),
+    )
+
+
+def pack_chooser() -> rx.Component:
+    """The packs as a choice with one button below, for the balance card. $25 is preselected."""
+    return rx.el.div(
+        rx.el.fieldset(
+            rx.el.legend("Choose a package", class_name="sr-only"),
+            *[_pack_choice(pack) for pack in PACKS],
+            class_name="pack-choices",
+        ),
+        rx.el.button(
+            rx.cond(CheckoutState.busy, "Opening the payment page", "Continue to payment"),
+            type="button",
+            class_name="button primary wide",
+            on_click=CheckoutState.buy_selected,
+            disabled=CheckoutState.busy,
+            custom_attrs=attrs("buy-selected"),
+        ),
+        _trouble(),
+        class_name="stack",
+    )
+
+
+def _pack_choice(pack: Pack) -> rx.Component:
+    value = str(pack.amount_usd)
+    return rx.el.label(
+        Radio.create(
+            name="pack",
+            value=value,
+            checked=CheckoutState.selected == value,
+            on_choose=CheckoutState.choose(value),
+            custom_attrs=attrs(f"pack-{value}"),
+        ),
+        rx.el.span(_dollars(pack.amount_usd), class_name="num"),
+        rx.el.span(f"{format_usd(pack.credit_nanos)} of credits", class_name="pack-gets"),
+        class_name="pack-choice",
+    )
+
+
+def _trouble() -> rx.Component:
+    return rx.cond(
+        CheckoutState.trouble != "",
+        rx.el.p(icon("circle-alert", 14), CheckoutState.trouble, class_name="note error", role="alert"),
+    )
+
+
+def no_overdraft_note() -> rx.Component:
+    """The promise that stands beside every way to buy."""
+    return rx.el.p(
+        icon("shield-check", 14), "You cannot be charged more than your balance.", class_name="quiet promise"
+    )

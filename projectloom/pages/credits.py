@@ -1,0 +1,107 @@
+"""Credits: the balance, the packs, and every purchase with its status in words."""
+
+import reflex as rx
+
+from projectloom import routes
+from projectloom.components.balance_card import amount
+from projectloom.components.controls import attrs, icon, link, sandbox_badge, skeleton
+from projectloom.components.top_up import no_overdraft_note, pack_buttons
+from projectloom.state.balance import BalanceState
+from projectloom.state.credits import CreditsState, PurchaseRow
+from projectloom.state.identity import IdentityState
+from projectloom.state.preferences import PreferencesState
+from projectloom.template import frame
+
+
+def credits_page() -> rx.Component:
+    """The whole page."""
+    return frame(
+        rx.el.div(
+            rx.cond(IdentityState.known & BalanceState.loaded, _balance(), skeleton("120px")),
+            _buy(),
+            _purchases(),
+            class_name="page",
+        ),
+        title="Credits",
+    )
+
+
+def _balance() -> rx.Component:
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h2(icon("wallet"), "Balance", class_name="section-title"), sandbox_badge(), class_name="row between"
+        ),
+        amount(),
+        rx.el.p(rx.el.span(BalanceState.spent, class_name="num"), " spent so far.", class_name="quiet"),
+        rx.cond(
+            PreferencesState.loaded & ~PreferencesState.uses_credits,
+            rx.el.p(
+                "Your own API keys pay for replies at the moment, so this balance rests. ",
+                link("Change this in Settings", to=routes.SETTINGS, class_name="link"),
+                class_name="inset",
+            ),
+        ),
+        class_name="card roomy",
+    )
+
+
+def _buy() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("Buy credits", class_name="section-title"),
+        rx.el.p("One payment, no subscription. Paid credits do not expire.", class_name="quiet"),
+        pack_buttons(),
+        no_overdraft_note(),
+        class_name="card roomy",
+    )
+
+
+def _purchases() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("Purchases", class_name="section-title"),
+        rx.cond(
+            IdentityState.known & CreditsState.loaded,
+            rx.cond(CreditsState.purchases, _table(), _none_yet()),
+            skeleton("80%", "70%"),
+        ),
+        class_name="card roomy",
+    )
+
+
+def _none_yet() -> rx.Component:
+    return rx.el.p(
+        "No purchases yet. Each one will stand here with its date, what you paid, and what was added.",
+        class_name="quiet",
+        custom_attrs=attrs("purchases-empty"),
+    )
+
+
+def _table() -> rx.Component:
+    return rx.el.div(
+        rx.el.table(
+            rx.el.thead(
+                rx.el.tr(
+                    rx.el.th("Date", scope="col"),
+                    rx.el.th("Status", scope="col"),
+                    rx.el.th("Paid", scope="col", class_name="right"),
+                    rx.el.th("Credits", scope="col", class_name="right"),
+                )
+            ),
+            rx.el.tbody(rx.foreach(CreditsState.purchases, _purchase)),
+            class_name="purchases",
+        ),
+        class_name="table-scroll",
+        role="region",
+        tab_index=0,
+        custom_attrs={"aria-label": "Purchases"},
+    )
+
+
+def _purchase(row: PurchaseRow) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(row.when),
+        rx.el.td(rx.el.span(row.status_words, class_name=rx.Var.create(f"status {row.status}"))),
+        rx.el.td(row.paid, class_name="num right"),
+        rx.el.td(row.credited, class_name="num right"),
+        key=row.order_id,
+        custom_attrs=attrs("purchase"),
+    )

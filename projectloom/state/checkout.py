@@ -1,0 +1,119 @@
+"""Buying credits, and coming back from the payment page."""
+
+import asyncio
+
+import reflex as rx
+
+from projectloom import config
+from projectloom.billing.checkout import create_checkout
+from projectloom.billing.packs import PRESELECTED_USD
+from projectloom.billing.returning import ReturnOutcome, settle_return
+from projectloom.errors import LoomError
+from projectloom.money import format_usd
+from projectloom.routes import CHAT
+from projectloom.state.balance import BalanceState
+from projectloom.state.session import explaining, handled, leave_for, signed_in
+
+_PRESELECTED = str(PRESELECTED_USD)
+
+
+class CheckoutState(rx.State):
+    """One purchase attempt at a time: a second click while the first is under way does nothing."""
+
+    selected: str = _PRESELECTED
+    busy: bool = False
+    trouble: str = ""
+
+    @rx.event
+    def choose(self, amount: str):
+        """Choose a pack in the balance card."""
+        self.selected = amount
+        self.trouble = ""
+
+    @rx.event
+    def ready(self):
+        """A page that was left for the payment page and is shown again can buy again."""
+        self.busy = False
+        self.trouble = ""
+
+    @rx.event
+    def buy_selected(self):
+        """Buy the chosen pack."""
+        return CheckoutState.buy(self.selected)
+
+    @handled
+    async def buy(self, amount: str):
+        """Open the payment page for a pack. Any refusal is said in place; nothing is charged by it."""
+        if self.busy:
+            return
+        self.busy, self.trouble = True, ""
+        yield
+        try:
+            person = await signed_in(self)
+            pack = int(amount) if amount.isdecimal() else amount
+            yield leave_for(await create_checkout(person.user_id, person.email, pack))
+        except LoomError as error:
+            self.busy, self.trouble = False, error.message
+
+
+class PurchaseReturnState(rx.State):
+    """What happened to the purchase that the person has just come back from."""
+
+    message: str = ""
+    tone: str = ""
+
+    @handled
+    async def settle(self):
+        """On load: act on ``?purchase=…``, say what happened, and clean the address."""
+        purchase = self.router.url.query_parameters.get("purchase", "")
+        if purchase == "cancelled":
+            self._say("cancelled", "Purchase cancelled. You have not been charged.")
+        elif purchase == "success":
+            person = await signed_in(self)
+            self._tell(await settle_return(person.user_id))
+        else:
+            return None
+        return [rx.redirect(CHAT, replace=True), BalanceState.refresh]
+
+    @rx.event(background=True)
+    @explaining
+    async def watch(self):
+        """While the bank or Stripe has not answered, look again a few times, so that nobody has to reload.
+
+        Every page starts this when it loads: Reflex ends what an earlier page had started.
+        """
+        for _ in range(config.PURCHASE_POLLS):
+            async with self:
+                if self.tone != "waiting":
+                    return
+                user_id = (await signed_in(self)).user_id
+            await asyncio.sleep(config.PURCHASE_POLL_SECONDS)
+            outcome = await settle_return(user_id)
+            async with self:
+                if self.tone == "waiting":
+                    self._tell(outcome)
+            yield BalanceState.refresh
+
+    @rx.event
+    def dismiss(self):
+        """Close the banner."""
+        self.message, self.tone = "", ""
+
+    @rx.event
+    def seen(self):
+        """The person has gone on: a banner that waits for nothing makes room."""
+        if self.tone != "waiting":
+            self.message, self.tone = "", ""
+
+    def _tell(self, outcome: ReturnOutcome) -> None:
+        amount = format_usd(outcome.credit_nanos)
+        said = {
+            "completed": ("completed", f"Purchase complete. {amount} was added to your balance."),
+            "waiting": ("waiting", f"Waiting for your bank. {amount} will appear here as soon as it confirms."),
+            "pending": ("waiting", "Waiting for the payment to be confirmed. This page updates by itself."),
+            "failed": ("failed", "Your bank did not accept this payment. You have not been charged."),
+        }
+        self._say(*said.get(outcome.status, ("", "")))
+
+    def _say(self, tone: str, message: str) -> None:
+        self.tone, self.message = tone, message

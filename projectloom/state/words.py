@@ -1,0 +1,75 @@
+"""Amounts, counts and times as people read them. Formatting only: nothing here decides what anything costs."""
+
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from projectloom.clock import now
+from projectloom.money import NANOS_PER_CENT, NANOS_PER_USD, format_usd
+
+# English prose by the current tokenizers, from the providers' own rules of thumb: three words in four tokens.
+WORDS_PER_TOKEN = Decimal("0.75")
+
+_RECENT_DAYS = 7
+
+
+def count_of(count: int, one: str, many: str) -> str:
+    """``"1 reply"``, ``"1,204 replies"``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def cents(nanos: int) -> str:
+    """An amount in cents with two significant figures and no unit: ``"0.12"``, ``"1.2"``, ``"38"``."""
+    value = Decimal(nanos) / NANOS_PER_CENT
+    if not value:
+        return "0"
+    places = max(0, 1 - value.adjusted())
+    rounded = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return f"{rounded.normalize():f}"
+
+
+def about(likely_nanos: int, at_most_nanos: int) -> str:
+    """What a reply may cost, said before it is sent: ``"About 0.1–1.2 ¢"``, or in dollars from a dollar up."""
+    if at_most_nanos >= NANOS_PER_USD:
+        return f"About {format_usd(likely_nanos)}–{format_usd(at_most_nanos).removeprefix('$')}"
+    low, high = cents(likely_nanos), cents(at_most_nanos)
+    return f"About {high} ¢" if low == high else f"About {low}–{high} ¢"
+
+
+def page_price(nanos: int) -> str:
+    """The price of a typical page, in words: ``"A page costs about half a cent"``."""
+    value = Decimal(nanos) / NANOS_PER_CENT
+    if value < Decimal("0.2"):
+        return f"100 pages cost about {cents(nanos * 100)} cents"
+    if Decimal("0.4") <= value <= Decimal("0.6"):
+        return "A page costs about half a cent"
+    if Decimal("0.85") <= value <= Decimal("1.15"):
+        return "A page costs about a cent"
+    return f"A page costs about {cents(nanos)} cents"
+
+
+def words_in(tokens: int) -> str:
+    """Roughly how many words fit in so many tokens, rounded to two figures: ``"about 1,200 words"``."""
+    words = tokens * WORDS_PER_TOKEN
+    places = min(0, 1 - words.adjusted()) if words else 0
+    return f"about {int(words.quantize(Decimal(1).scaleb(-places))):,} words"
+
+
+def day_and_time(moment: datetime) -> str:
+    """``"14 Nov 2026, 09:30 UTC"``."""
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+def day_heading(moment: datetime) -> str:
+    """The heading under which a conversation is listed: today, yesterday, the last days, then its month."""
+    today, day = now().date(), moment.date()
+    if day >= today:
+        return "Today"
+    if day == today - timedelta(days=1):
+        return "Yesterday"
+    if day > today - timedelta(days=_RECENT_DAYS):
+        return "Previous 7 days"
+    return _month(day, today)
+
+
+def _month(day: date, today: date) -> str:
+    return f"{day:%B}" if day.year == today.year else f"{day:%B %Y}"

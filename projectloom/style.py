@@ -1,0 +1,27 @@
+"""How the pages look, as the app needs to know it: style sheets, head, and the toasts.
+
+The look itself is in ``assets/loom.css``: variables for both themes, which follow the system. No theme library.
+"""
+
+import reflex as rx
+
+STYLESHEETS = ["/fonts.css", "/loom.css"]
+
+HTML_LANG = "en"
+
+
+def head() -> list[rx.Component]:
+    """What stands in the head of every page. The script runs before the first paint: it restores the open panel."""
+    return [
+        rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, interactive-widget=resizes-content"),
+        rx.el.meta(name="color-scheme", content="dark light"),
+        rx.el.meta(name="theme-color", content="#111113", media="(prefers-color-scheme: dark)"),
+        rx.el.meta(name="theme-color", content="#FAFAFA", media="(prefers-color-scheme: light)"),
+        rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),
+        rx.el.script(src="/loom.js"),
+    ]
+
+
+def toaster() -> rx.Component:
+    """Where toasts appear."""
+    return rx.toast.provider(position="bottom-center", theme="system", close_button=True, visible_toasts=3)

@@ -1,0 +1,96 @@
+"""The frame that every private page shares: conversations left, the page in the middle, usage right.
+
+Nothing private is rendered until the server has said who is signed in; until then the frame shows grey lines.
+"""
+
+import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
+
+from projectloom import routes
+from projectloom.components.controls import attrs, icon, icon_button, link, sandbox_badge
+from projectloom.components.receipt import receipt_dialog
+from projectloom.components.sidebar import sidebar
+from projectloom.components.usage_panel import usage_panel
+from projectloom.state.balance import BalanceState
+from projectloom.state.checkout import PurchaseReturnState
+from projectloom.state.identity import IdentityState
+from projectloom.state.preferences import PreferencesState
+
+
+def frame(*content: rx.Component, title: rx.Var[str] | str) -> rx.Component:
+    """A private page."""
+    return rx.el.div(
+        rx.el.nav(rx.el.a("Skip to content", href="#main"), class_name="skip", custom_attrs={"aria-label": "Skip"}),
+        sidebar(),
+        rx.el.div(class_name="backdrop", custom_attrs={"data-closes-sheet": "", "aria-hidden": "true"}),
+        rx.el.div(
+            _top(title),
+            _connection_note(),
+            _purchase_banner(),
+            rx.el.main(*content, id="main", tab_index=-1),
+            class_name="middle",
+        ),
+        usage_panel(),
+        receipt_dialog(),
+        class_name="frame",
+    )
+
+
+def _top(title: rx.Var[str] | str) -> rx.Component:
+    return rx.el.header(
+        icon_button(
+            "panel-left", "Open the menu", class_name="icon-button only-narrow", more={"data-toggle": "sidebar"}
+        ),
+        rx.el.h1(title, class_name="ellipsis page-title"),
+        sandbox_badge(),
+        _balance(),
+        rx.el.button(
+            icon("chart-no-axes-column"),
+            rx.el.span("Usage", class_name="only-wide"),
+            type="button",
+            class_name="button small",
+            custom_attrs=attrs("toggle-usage", "Usage panel", data_toggle="usage"),
+        ),
+        class_name="top",
+    )
+
+
+def _balance() -> rx.Component:
+    """The balance is always in sight in credits mode."""
+    return rx.cond(
+        PreferencesState.loaded & PreferencesState.uses_credits & BalanceState.loaded,
+        link(
+            BalanceState.amount,
+            key=BalanceState.amount,
+            to=routes.CREDITS,
+            class_name=rx.cond(BalanceState.low, "balance-pill num low", "balance-pill num"),
+            title="Your credit balance",
+            custom_attrs=attrs("balance-pill", rx.Var.create(f"Credit balance {BalanceState.amount}")),
+        ),
+    )
+
+
+def _connection_note() -> rx.Component:
+    return rx.cond(
+        has_connection_errors,
+        rx.el.p("Connection lost. Reconnecting; nothing you asked for is lost.", class_name="strip", role="status"),
+    )
+
+
+def _purchase_banner() -> rx.Component:
+    return rx.cond(
+        IdentityState.known & (PurchaseReturnState.message != ""),
+        rx.el.div(
+            rx.match(
+                PurchaseReturnState.tone,
+                ("completed", icon("circle-check")),
+                ("waiting", icon("clock")),
+                icon("info"),
+            ),
+            rx.el.span(PurchaseReturnState.message, class_name="grow"),
+            icon_button("x", "Close this message", on_click=PurchaseReturnState.dismiss),
+            class_name=rx.Var.create(f"banner {PurchaseReturnState.tone}"),
+            role="status",
+            custom_attrs=attrs("purchase-banner"),
+        ),
+    )
