@@ -32,7 +32,7 @@ FIXED_COLUMNS = {
     "ledger_accounts": ("id", "user_id", "kind", "created_at"),
 }
 
-PLATFORM_ACCOUNTS = ("stripe:clearing", "platform:earnings", "platform:promotions")
+PLATFORM_ACCOUNTS = ("stripe:clearing", "platform:earnings", "platform:promotions", "platform:breakage")
 
 TABLES = (
     "usage_records",
@@ -81,6 +81,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "kind <> 'credits' OR (posted_nanos >= 0 AND held_nanos >= 0 AND held_nanos <= posted_nanos)",
             name=op.f("ck_ledger_accounts_spendable"),
+        ),
+        sa.CheckConstraint(
+            "kind <> 'frozen' OR (posted_nanos >= 0 AND held_nanos = 0)", name=op.f("ck_ledger_accounts_frozen")
         ),
         sa.CheckConstraint(
             "kind <> 'debt' OR (posted_nanos <= 0 AND held_nanos = 0)", name=op.f("ck_ledger_accounts_debt")

@@ -11,6 +11,7 @@ from projectloom.money import Nanos
 STRIPE_CLEARING = "stripe:clearing"
 EARNINGS = "platform:earnings"
 PROMOTIONS = "platform:promotions"
+BREAKAGE = "platform:breakage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Balances:
     """What running replies have reserved."""
     debt_nanos: Nanos
     """What they owe; spending waits until it is paid."""
+    frozen_nanos: Nanos
+    """Credit of a disputed purchase, out of reach until the dispute ends."""
     spent_nanos: Nanos
     """Everything they ever spent on replies."""
 
@@ -37,14 +40,19 @@ def credits_address(user_id: str) -> str:
     return f"user:{user_id}:credits"
 
 
+def frozen_address(user_id: str) -> str:
+    """The address of a person's credit that a dispute put out of reach."""
+    return f"user:{user_id}:frozen"
+
+
 def debt_address(user_id: str) -> str:
     """The address of a person's debt account."""
     return f"user:{user_id}:debt"
 
 
 def open_accounts(session: Session, *, user_id: str) -> None:
-    """Make sure that a person's credits and debt accounts exist."""
-    for address, kind in ((credits_address(user_id), AccountKind.CREDITS), (debt_address(user_id), AccountKind.DEBT)):
+    """Make sure that a person's accounts exist."""
+    for kind, address in _addresses(user_id).items():
         account = LedgerAccount(id=address, user_id=user_id, kind=kind)
         insert_once(session, LedgerAccount, account.model_dump(), key=["id"])
 
@@ -54,25 +62,32 @@ def lock_accounts(session: Session, *, user_id: str) -> None:
 
     On SQLite a writing transaction is alone anyway.
     """
-    query = select(LedgerAccount.id).where(col(LedgerAccount.id).in_(_addresses(user_id)))
+    query = select(LedgerAccount.id).where(col(LedgerAccount.id).in_(_addresses(user_id).values()))
     session.exec(query.order_by(col(LedgerAccount.id)).with_for_update()).all()
 
 
 def read_balances(session: Session, *, user_id: str) -> Balances | None:
     """A person's balances, or None when their accounts were never opened."""
-    rows = session.exec(select(LedgerAccount).where(col(LedgerAccount.id).in_(_addresses(user_id)))).all()
-    accounts = {row.id: row for row in rows}
-    credits = accounts.get(credits_address(user_id))
-    debt = accounts.get(debt_address(user_id))
-    if credits is None or debt is None:
+    # Columns, not objects: an object that the session read before would keep its old figures.
+    query = select(
+        LedgerAccount.kind, LedgerAccount.posted_nanos, LedgerAccount.held_nanos, LedgerAccount.spent_nanos
+    ).where(col(LedgerAccount.id).in_(_addresses(user_id).values()))
+    rows = {kind: (posted, held, spent) for kind, posted, held, spent in session.exec(query).all()}
+    if len(rows) < len(_addresses(user_id)):
         return None
+    posted, held, spent = rows[AccountKind.CREDITS]
     return Balances(
-        posted_nanos=Nanos(credits.posted_nanos),
-        held_nanos=Nanos(credits.held_nanos),
-        debt_nanos=Nanos(-debt.posted_nanos),
-        spent_nanos=Nanos(credits.spent_nanos),
+        posted_nanos=Nanos(posted),
+        held_nanos=Nanos(held),
+        debt_nanos=Nanos(-rows[AccountKind.DEBT][0]),
+        frozen_nanos=Nanos(rows[AccountKind.FROZEN][0]),
+        spent_nanos=Nanos(spent),
     )
 
 
-def _addresses(user_id: str) -> tuple[str, str]:
-    return credits_address(user_id), debt_address(user_id)
+def _addresses(user_id: str) -> dict[AccountKind, str]:
+    return {
+        AccountKind.CREDITS: credits_address(user_id),
+        AccountKind.FROZEN: frozen_address(user_id),
+        AccountKind.DEBT: debt_address(user_id),
+    }

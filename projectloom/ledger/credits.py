@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlalchemy import func
+from sqlmodel import Session, col, select
 
-from projectloom.ledger.accounts import PROMOTIONS, STRIPE_CLEARING, credits_address, open_accounts
+from projectloom.ledger.accounts import BREAKAGE, PROMOTIONS, STRIPE_CLEARING, credits_address, open_accounts
 from projectloom.ledger.journal import Line, Posted, post_entry
-from projectloom.ledger.lots import add_lot
-from projectloom.ledger.models import EntryKind, LotKind
+from projectloom.ledger.lots import LotLeft, add_lot, draw
+from projectloom.ledger.models import CreditLot, EntryKind, LedgerAccount, LotKind, LotMovement
+from projectloom.ledger.reversals import repay_debt
 
 
 def top_up(session: Session, *, user_id: str, order_id: str, paid_nanos: int, bonus_nanos: int) -> Posted:
@@ -31,6 +33,7 @@ def top_up(session: Session, *, user_id: str, order_id: str, paid_nanos: int, bo
         add_lot(session, account_id=address, entry_id=posted.entry_id, kind=LotKind.PAID, amount_nanos=paid_nanos)
         if bonus_nanos:
             add_lot(session, account_id=address, entry_id=posted.entry_id, kind=LotKind.BONUS, amount_nanos=bonus_nanos)
+        repay_debt(session, user_id=user_id, cause=posted.entry_id)
     return posted
 
 
@@ -63,4 +66,48 @@ def grant(
             amount_nanos=amount_nanos,
             expires_at=expires_at,
         )
+        repay_debt(session, user_id=user_id, cause=posted.entry_id)
     return posted
+
+
+def expire_lot(session: Session, *, lot_id: str, moment: datetime) -> Posted | None:
+    """Book what is left of a given lot as breakage once its time is over; None when there is nothing to book yet.
+
+    While a running reply holds the credit nothing is booked: the reply was promised it.
+    """
+    lot = session.get(CreditLot, lot_id, populate_existing=True)
+    if lot is None or lot.expires_at is None or lot.expires_at > moment:
+        return None
+    account = session.get_one(LedgerAccount, lot.account_id, with_for_update=True, populate_existing=True)
+    remaining = session.exec(select(CreditLot.remaining_nanos).where(CreditLot.id == lot_id)).one()
+    if not remaining or account.posted_nanos - account.held_nanos < remaining:
+        return None
+    # Credit that came back into an expired lot expires again, so the key counts what moved in it before.
+    moved = session.exec(select(func.count()).select_from(LotMovement).where(LotMovement.lot_id == lot_id)).one()
+    posted = post_entry(
+        session,
+        kind=EntryKind.EXPIRY,
+        idempotency_key=f"expiry:{lot_id}:{moved}",
+        cause=lot_id,
+        lines=(Line(lot.account_id, -remaining), Line(BREAKAGE, remaining)),
+    )
+    if not posted.replayed:
+        draw(
+            session,
+            account_id=lot.account_id,
+            entry_id=posted.entry_id,
+            amount_nanos=remaining,
+            first=(LotLeft(lot_id, remaining),),
+        )
+    return posted
+
+
+def expired_lots(session: Session, *, moment: datetime, limit: int) -> list[str]:
+    """Lots whose time is over and that still have something in them, the earliest first."""
+    query = (
+        select(CreditLot.id)
+        .where(col(CreditLot.expires_at) <= moment, CreditLot.remaining_nanos > 0)
+        .order_by(col(CreditLot.expires_at))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())

@@ -17,6 +17,7 @@ from projectloom.ledger.accounts import EARNINGS, credits_address, debt_address
 from projectloom.ledger.journal import Line, input_hash, post_entry
 from projectloom.ledger.lots import draw
 from projectloom.ledger.models import EntryKind, Hold, HoldState, LedgerAccount
+from projectloom.ledger.reversals import repay_debt
 
 
 def authorize(
@@ -99,6 +100,7 @@ def capture(session: Session, *, hold_id: str, amount_nanos: int) -> str | None:
     )
     if not posted.replayed:
         draw(session, account_id=hold.account_id, entry_id=posted.entry_id, amount_nanos=amount_nanos)
+        _repay_from(session, hold)
     return posted.entry_id
 
 
@@ -129,6 +131,14 @@ def _release(session: Session, *, hold_id: str, state: HoldState) -> None:
         .where(col(LedgerAccount.id) == hold.account_id)
         .values(held_nanos=LedgerAccount.held_nanos - hold.amount_nanos)
     )
+    _repay_from(session, hold)
+
+
+def _repay_from(session: Session, hold: Hold) -> None:
+    # A purchase that was taken back while a reply ran may have left debt, which what the hold frees now pays.
+    owner = session.exec(select(LedgerAccount.user_id).where(LedgerAccount.id == hold.account_id)).one()
+    if owner is not None:
+        repay_debt(session, user_id=owner, cause=hold.id)
 
 
 def _resolve(session: Session, *, hold_id: str, state: HoldState, captured_nanos: int) -> bool:

@@ -4,13 +4,16 @@ Given credit goes first, the soonest expiry first; paid credit last, the oldest 
 in the same transaction before they come here, so two spenders of one account never draw at once.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import case, update
 from sqlmodel import Session, col, select
 
 from projectloom.ids import new_id
-from projectloom.ledger.models import CreditLot, LotKind, LotMovement
+from projectloom.ledger.models import CreditLot, JournalEntry, LotKind, LotMovement
+
+_paid_last = case((col(CreditLot.kind) == LotKind.PAID, 1), else_=0)
 
 
 def add_lot(
@@ -39,29 +42,65 @@ def add_lot(
     session.flush()
 
 
-def draw(session: Session, *, account_id: str, entry_id: str, amount_nanos: int) -> None:
-    """Take an amount from the account's lots in their order and keep which entry took what.
+@dataclass(frozen=True, slots=True)
+class LotLeft:
+    """A lot and what is left in it."""
+
+    id: str
+    remaining_nanos: int
+
+
+def lots_of(session: Session, *, idempotency_key: str) -> tuple[LotLeft, ...]:
+    """The lots that the entry under a key brought, given credit first; none when there is no such entry."""
+    query = (
+        select(CreditLot.id, CreditLot.remaining_nanos)
+        .join(JournalEntry, col(JournalEntry.id) == col(CreditLot.entry_id))
+        .where(JournalEntry.idempotency_key == idempotency_key)
+        .order_by(_paid_last, col(CreditLot.id))
+    )
+    return tuple(LotLeft(*row) for row in session.exec(query).all())
+
+
+def draw(
+    session: Session, *, account_id: str, entry_id: str, amount_nanos: int, first: tuple[LotLeft, ...] = ()
+) -> None:
+    """Take an amount from the account's lots and keep which entry took what: from ``first``, then in their order.
 
     Raises:
         RuntimeError: the lots hold less than the account; a broken invariant.
     """
-    paid_last = case((col(CreditLot.kind) == LotKind.PAID, 1), else_=0)
     never_last = case((col(CreditLot.expires_at).is_(None), 1), else_=0)
-    lots = session.exec(
+    rows = session.exec(
         select(CreditLot.id, CreditLot.remaining_nanos)
         .where(CreditLot.account_id == account_id, CreditLot.remaining_nanos > 0)
-        .order_by(paid_last, never_last, col(CreditLot.expires_at), col(CreditLot.id))
+        .order_by(_paid_last, never_last, col(CreditLot.expires_at), col(CreditLot.id))
     ).all()
+    preferred = {lot.id for lot in first}
     wanted = amount_nanos
-    for lot_id, remaining in lots:
-        if wanted == 0:
+    for lot in (*first, *(LotLeft(*row) for row in rows if row[0] not in preferred)):
+        taken = min(wanted, lot.remaining_nanos)
+        if taken:
+            _move(session, lot_id=lot.id, entry_id=entry_id, amount_nanos=-taken)
+            wanted -= taken
+        if not wanted:
             break
-        taken = min(wanted, remaining)
-        session.connection().execute(
-            update(CreditLot).where(col(CreditLot.id) == lot_id).values(remaining_nanos=remaining - taken)
-        )
-        session.add(LotMovement(lot_id=lot_id, entry_id=entry_id, amount_nanos=-taken))
-        wanted -= taken
     if wanted:
         raise RuntimeError(f"the lots of {account_id} hold {wanted} nanos less than its balance")
     session.flush()
+
+
+def return_to_lots(session: Session, *, undone_entry_id: str, entry_id: str) -> None:
+    """Put back into each lot exactly what an earlier entry took out of it."""
+    query = select(LotMovement.lot_id, LotMovement.amount_nanos).where(LotMovement.entry_id == undone_entry_id)
+    for lot_id, amount in session.exec(query.order_by(col(LotMovement.id))).all():
+        _move(session, lot_id=lot_id, entry_id=entry_id, amount_nanos=-amount)
+    session.flush()
+
+
+def _move(session: Session, *, lot_id: str, entry_id: str, amount_nanos: int) -> None:
+    session.connection().execute(
+        update(CreditLot)
+        .where(col(CreditLot.id) == lot_id)
+        .values(remaining_nanos=CreditLot.remaining_nanos + amount_nanos)
+    )
+    session.add(LotMovement(lot_id=lot_id, entry_id=entry_id, amount_nanos=amount_nanos))

@@ -18,6 +18,8 @@ class AccountKind(StrEnum):
 
     CREDITS = "credits"
     """A person's spendable credit. Never below zero."""
+    FROZEN = "frozen"
+    """Credit of a disputed purchase, out of reach until the dispute ends. Never below zero."""
     DEBT = "debt"
     """What a refund or dispute could not take back. Never above zero; below zero it blocks spending."""
     PLATFORM = "platform"
@@ -33,6 +35,16 @@ class EntryKind(StrEnum):
     """Credit that was given."""
     CAPTURE = "capture"
     """The exact cost of a reply, taken from its hold."""
+    REVERSAL = "reversal"
+    """What a refund or a dispute took back. What was spent already became debt."""
+    REINSTATEMENT = "reinstatement"
+    """The mirror of a reversal or a freeze that did not stand."""
+    FREEZE = "freeze"
+    """Credit of a disputed purchase, put out of reach."""
+    DEBT_REPAYMENT = "debt_repayment"
+    """Credit that paid off debt."""
+    EXPIRY = "expiry"
+    """Given credit that was not used in time."""
 
 
 class HoldState(StrEnum):
@@ -68,6 +80,7 @@ class LedgerAccount(SQLModel, table=True):
             "kind <> 'credits' OR (posted_nanos >= 0 AND held_nanos >= 0 AND held_nanos <= posted_nanos)",
             name="spendable",
         ),
+        CheckConstraint("kind <> 'frozen' OR (posted_nanos >= 0 AND held_nanos = 0)", name="frozen"),
         CheckConstraint("kind <> 'debt' OR (posted_nanos <= 0 AND held_nanos = 0)", name="debt"),
         CheckConstraint("kind <> 'platform' OR (posted_nanos = 0 AND held_nanos = 0)", name="platform_uncached"),
     )
