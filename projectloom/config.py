@@ -22,6 +22,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MAX_BODY_BYTES = 2_000_000
 MAX_WEBHOOK_BODY_BYTES = 262_144
 MAX_SMALL_BODY_BYTES = 16_384
+MAX_DROPPED_BYTES = 10_000_000
 MAX_MESSAGES = 2_000
 MAX_TITLE_CHARS = 80
 MAX_API_KEY_CHARS = 400
@@ -140,11 +141,21 @@ class Settings(BaseSettings):
             raise ValueError(f"must begin with one of {', '.join(_DATABASE_SCHEMES)}")
         return value
 
+    @field_validator("stripe_webhook_secret")
+    @classmethod
+    def _at_least_one_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not _listed(value):
+            raise ValueError("holds no secret: without it no purchase could be credited")
+        return value
+
     @model_validator(mode="after")
     def _whole(self) -> "Settings":
         problems = list(self._halves())
         if problems:
             raise ValueError(" ".join(problems))
+        kept = self.data_dir / _MASTER_FILE
+        if not self.secret_key and kept.exists():
+            _kept_secret(kept)  # raises when it was emptied or cut short
         return self
 
     def _halves(self) -> Any:
@@ -236,7 +247,7 @@ class Settings(BaseSettings):
         """What other keys are derived from: SECRET_KEY, or a secret made at first start and kept beside the data."""
         if self.secret_key:
             return self.secret_key.get_secret_value()
-        return _kept_secret(self.data_dir / "secret_key")
+        return _kept_secret(self.data_dir / _MASTER_FILE)
 
     @property
     def sells_credits(self) -> bool:
@@ -250,12 +261,7 @@ class Settings(BaseSettings):
             return "sk_test_sandbox", base, (SANDBOX_WEBHOOK_SECRET,)
         if self.stripe_secret_key is None or self.stripe_webhook_secret is None:
             return "", None, ()
-        secret = self.stripe_webhook_secret.get_secret_value()
-        return (
-            self.stripe_secret_key.get_secret_value(),
-            self.stripe_api_base,
-            tuple(part.strip() for part in secret.split(",") if part.strip()),
-        )
+        return self.stripe_secret_key.get_secret_value(), self.stripe_api_base, _listed(self.stripe_webhook_secret)
 
     def operator_key(self, provider: str) -> str | None:
         """The operator's own key for a provider, which pays for replies in credits mode."""
@@ -272,8 +278,13 @@ class Settings(BaseSettings):
         return {"anthropic": self.anthropic_base_url, "openai": self.openai_base_url}[provider]
 
 
+_MASTER_FILE = "secret_key"
 _DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite://")
 _LIVE_KEYS = ("stripe_secret_key", "anthropic_api_key", "openai_api_key")
+
+
+def _listed(value: SecretStr) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.get_secret_value().split(",") if part.strip())
 
 
 def origin_of(url: str) -> str:
@@ -287,9 +298,9 @@ def _kept_secret(path: Path) -> str:
         _make_secret(path)
     kept = path.read_text(encoding="ascii", errors="replace").strip()
     if len(kept) < MIN_SECRET_CHARS:
-        raise ConfigurationError(
-            f"ProjectLoom cannot start: {path} holds no secret. Put it back, or delete it to have a new one made; "
-            "the API keys that people stored must then be entered again."
+        raise ValueError(
+            f"{path} holds no secret. Put it back, or delete it to have a new one made; the API keys that people "
+            "stored must then be entered again."
         )
     return kept
 

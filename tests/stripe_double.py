@@ -114,7 +114,9 @@ def serving() -> Iterator[StripeDouble]:
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-            asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, dict(parse_qsl(body)))
+            asked = Asked(
+                self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, dict(parse_qsl(body))
+            )
             answer = double.answer(asked)
             self.close_connection = True
             if answer is not None:

@@ -1,23 +1,36 @@
-"""Reading request bodies: bounded before they are read, and typed before they are used."""
+"""Reading request bodies: bounded while they are read, and typed before they are used."""
 
 import json
 from typing import Any, cast
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
+from projectloom import config
 from projectloom.errors import InvalidInput, NotFound, TooLarge
 
 
 async def read_bytes(request: Request, *, limit: int) -> bytes:
-    """The raw body of at most ``limit`` bytes. Raises TooLarge without reading further."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    """The raw body of at most ``limit`` bytes.
+
+    Of a larger one no more is kept, but some of it is read on: a client that is cut off while it still sends would see
+    a broken connection in place of the answer.
+
+    Raises:
+        TooLarge: it is over the limit. InvalidInput: the client went away before its end.
+    """
+    body, size = bytearray(), 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size <= limit:
+                body += chunk
+            elif size > limit + config.MAX_DROPPED_BYTES:
+                break
+    except ClientDisconnect:
+        raise InvalidInput("The body ended early.") from None
+    if size > limit:
         raise TooLarge(limit=limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(limit=limit)
     return bytes(body)
 
 

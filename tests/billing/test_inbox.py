@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from projectloom.billing.inbox import receive_event
 from projectloom.db import transaction
 from projectloom.errors import DatabaseUnavailable, InvalidEvent, InvalidSignature
 from tests.billing.conftest import Shop
@@ -19,8 +20,6 @@ def test_an_event_is_kept_as_it_came(shop: Shop):
 
 def test_a_forged_event_leaves_nothing(shop: Shop):
     body = shop.completed(shop.order(25))
-    from projectloom.billing.inbox import receive_event
-
     for signature in (None, "t=1,v1=0", sign(body, "whsec_other")):
         with pytest.raises(InvalidSignature):
             receive_event(body, signature)

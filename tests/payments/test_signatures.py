@@ -42,7 +42,7 @@ def test_text_outside_ascii_is_verified_over_its_bytes():
         "t,t=1,v1=x",
         "t=" + "9" * 400 + ",v1=x",
         "t=-1,v1=x",
-        "t=１７００００００００,v1=x",
+        "t=\N{FULLWIDTH DIGIT ONE},v1=x",
         "t=1,v1=ä",
         "\x00",
         "," * 10_000,
