@@ -28,7 +28,7 @@ FIXED_COLUMNS = {
         "expires_at",
     ),
     "credit_lots": ("id", "account_id", "entry_id", "kind", "amount_nanos", "expires_at", "created_at"),
-    "orders": ("id", "user_id", "price_cents", "bonus_cents", "currency", "livemode", "created_at"),
+    "orders": ("id", "user_id", "price_cents", "bonus_cents", "currency", "livemode", "sandbox", "created_at"),
     "ledger_accounts": ("id", "user_id", "kind", "created_at"),
 }
 
@@ -191,13 +191,17 @@ def upgrade() -> None:
         sa.Column("bonus_cents", sa.Integer(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("livemode", sa.Boolean(), nullable=False),
+        sa.Column("sandbox", sa.Boolean(), nullable=False),
         sa.Column("awaiting_bank", sa.Boolean(), nullable=False),
         sa.Column("session_id", sa.String(), nullable=True),
         sa.Column("payment_intent_id", sa.String(), nullable=True),
         sa.Column("problem", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("(status = 'completed') = (completed_at IS NOT NULL)", name=op.f("ck_orders_completed")),
+        sa.CheckConstraint(
+            "(completed_at IS NOT NULL) = (status IN ('completed', 'refunded_in_part', 'refunded', 'disputed'))",
+            name=op.f("ck_orders_completed"),
+        ),
         sa.CheckConstraint("price_cents > 0 AND bonus_cents >= 0", name=op.f("ck_orders_amounts")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_orders_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from projectloom import config
 from projectloom.errors import InvalidInput, NotFound, TooLarge
+from projectloom.texts import is_storable
 
 
 async def read_bytes(request: Request, *, limit: int) -> bytes:
@@ -53,7 +54,7 @@ def text_of(values: dict[str, Any], name: str, *, limit: int) -> str:
         raise InvalidInput(f"{name} must be a text.")
     if len(value) > limit:
         raise InvalidInput(f"{name} is too long.")
-    if not _is_storable(value):
+    if not is_storable(value):
         raise InvalidInput(f"{name} has characters that are not valid text.")
     return value
 
@@ -65,11 +66,6 @@ def optional_text(values: dict[str, Any], name: str, *, limit: int) -> str | Non
 
 def id_of(value: str) -> str:
     """An id from the address. Raises NotFound when nothing can have it."""
-    if not _is_storable(value):
+    if not is_storable(value):
         raise NotFound
     return value
-
-
-def _is_storable(text: str) -> bool:
-    """Whether a database and an encoder take the text: JSON can spell NULs and halves of surrogate pairs."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

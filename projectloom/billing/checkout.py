@@ -19,6 +19,8 @@ from projectloom.payments import CheckoutTerms, create_session
 _log = logging.getLogger(__name__)
 
 _CENTS_PER_USD = 100
+# Stripe spells a key's mode into its beginning: sk_live_, rk_live_, sk_org_live_.
+_KEY_PREFIX_CHARS = 16
 
 
 async def create_checkout(user_id: str, email: str, amount: object) -> str:
@@ -50,6 +52,7 @@ def _place_order(user_id: str, pack: Pack) -> str:
         bonus_cents=pack.bonus_usd * _CENTS_PER_USD,
         currency="usd",
         livemode=_is_live(settings().stripe()[0]),
+        sandbox=settings().sandbox_on,
     )
     with transaction() as session:
         session.add(order)
@@ -57,7 +60,7 @@ def _place_order(user_id: str, pack: Pack) -> str:
 
 
 def _is_live(secret_key: str) -> bool:
-    return secret_key.startswith(("sk_live_", "rk_live_"))
+    return "_live_" in secret_key[:_KEY_PREFIX_CHARS]
 
 
 def _terms(order_id: str, user_id: str, email: str, pack: Pack) -> CheckoutTerms:

@@ -34,7 +34,10 @@ class Order(SQLModel, table=True):
     __tablename__ = "orders"
     __table_args__ = (
         CheckConstraint("price_cents > 0 AND bonus_cents >= 0", name="amounts"),
-        CheckConstraint("(status = 'completed') = (completed_at IS NOT NULL)", name="completed"),
+        CheckConstraint(
+            "(completed_at IS NOT NULL) = (status IN ('completed', 'refunded_in_part', 'refunded', 'disputed'))",
+            name="completed",
+        ),
         Index("ix_orders_user_id_id", "user_id", "id"),
     )
 
@@ -45,6 +48,8 @@ class Order(SQLModel, table=True):
     bonus_cents: int
     currency: str
     livemode: bool
+    sandbox: bool
+    """Paid with the sandbox's play money, which must never meet live keys."""
     awaiting_bank: bool = False
     """The person did their part and the bank has yet to confirm."""
     session_id: str | None = Field(default=None, unique=True)

@@ -19,6 +19,7 @@ def composer() -> rx.Component:
             rx.el.span(class_name="grow"),
             _estimate(),
             conversation_id=ChatState.conversation_id,
+            ready=ChatState.opened,
             running=ChatState.running,
             returned=ChatState.returned,
             on_send=ChatState.send,

@@ -25,12 +25,16 @@ class Reply(rx.Component):
 
 
 class Composer(rx.Component):
-    """The message field with its draft; children stand left of Send."""
+    """The message field with its draft; children stand left of Send.
+
+    ``ready`` once ``conversation_id`` is the one of this page, so that no draft of another is shown.
+    """
 
     library = "$/public/islands/composer.jsx"
     tag = "Composer"
 
     conversation_id: rx.Var[str]
+    ready: rx.Var[bool]
     running: rx.Var[bool]
     returned: rx.Var[object]
     on_send: rx.EventHandler[_two_texts]

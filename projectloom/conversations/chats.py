@@ -7,6 +7,7 @@ from projectloom.clock import now
 from projectloom.conversations.models import Conversation, Message
 from projectloom.errors import InvalidInput, NotFound
 from projectloom.ids import new_id
+from projectloom.texts import is_storable
 
 UNTITLED = "New chat"
 
@@ -62,7 +63,7 @@ def rename(session: Session, *, user_id: str, conversation_id: str, title: str) 
     """
     row = find_conversation(session, user_id=user_id, conversation_id=conversation_id)
     trimmed = " ".join(title.split())[: config.MAX_TITLE_CHARS]
-    if not trimmed:
+    if not trimmed or not is_storable(trimmed):
         raise InvalidInput("A title needs at least one letter.")
     row.title = trimmed
     session.add(row)

@@ -38,6 +38,7 @@ from projectloom.money import Nanos
 from projectloom.pricing import PricedModel, affordable_output, input_bound, likely_tokens, quote
 from projectloom.providers import ChatCall, ChatMessage
 from projectloom.providers import ProviderName as Provider
+from projectloom.texts import is_storable
 
 ROLES = frozenset(Role)
 
@@ -149,12 +150,9 @@ def check_messages(messages: tuple[ChatMessage, ...]) -> None:
     for message in messages:
         if message.role not in ROLES:
             raise InvalidInput("A message's role must be system, user or assistant.")
-        try:
-            total += len(message.text.encode())
-        except UnicodeEncodeError:
-            raise InvalidInput("The message has characters that are not valid text.") from None
-        if "\x00" in message.text:
+        if not is_storable(message.text):
             raise InvalidInput("The message has characters that are not valid text.")
+        total += len(message.text.encode())
     if total > config.MAX_BODY_BYTES:
         raise TooLarge("That message is too large.")
 

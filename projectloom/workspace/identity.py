@@ -56,6 +56,9 @@ def sign_up(email: str, password: str) -> SignedIn:
         EmailTaken: there is an account.
     """
     address = normalise_email(email)
+    if address == DEMO_EMAIL:
+        # Everybody in a sandbox signs in as this person by a button; nobody may give them a password.
+        raise EmailTaken
     hashed = hash_password(password)
     with transaction() as session:
         user = create_user(session, email=address, password_hash=hashed)
@@ -125,10 +128,10 @@ def identify(token: str | None) -> Person | None:
 
 
 class _FreshPeople:
-    """Sessions that were looked up within the last second."""
+    """Sessions that were looked up within the last second, and the ones that ended in it."""
 
     def __init__(self) -> None:
-        self._people: OrderedDict[str, tuple[float, Person]] = OrderedDict()
+        self._people: OrderedDict[str, tuple[float, Person | None]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, token: str) -> Person | None:
@@ -138,13 +141,20 @@ class _FreshPeople:
 
     def put(self, token: str, person: Person) -> None:
         with self._lock:
-            self._people[token] = (time.monotonic() + _FRESH_SECONDS, person)
-            while len(self._people) > _REMEMBERED:
-                self._people.popitem(last=False)
+            until, known = self._people.get(token, (0.0, person))
+            if known is None and until > time.monotonic():
+                # It was read before the session ended and arrives after.
+                return
+            self._keep(token, person)
 
     def forget(self, token: str) -> None:
         with self._lock:
-            self._people.pop(token, None)
+            self._keep(token, None)
+
+    def _keep(self, token: str, person: Person | None) -> None:
+        self._people[token] = (time.monotonic() + _FRESH_SECONDS, person)
+        while len(self._people) > _REMEMBERED:
+            self._people.popitem(last=False)
 
 
 class _Attempts:

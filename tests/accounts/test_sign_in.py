@@ -15,6 +15,7 @@ from projectloom.clock import now
 from projectloom.db import reading, transaction
 from projectloom.errors import EmailTaken, InvalidCredentials, InvalidInput, TooManyRequests
 from projectloom.ids import new_id
+from projectloom.workspace import identity as identity_room
 from projectloom.workspace.identity import Person, demo_sign_in, identify, sign_in, sign_out, sign_up
 
 PASSWORD = "correct horse battery"
@@ -94,7 +95,7 @@ def test_a_new_person_is_signed_in_with_accounts_at_zero(books):
     assert signed_in.token not in repr(signed_in)
     with reading() as session:
         rows = session.connection().execute(text("SELECT posted_nanos FROM ledger_accounts WHERE user_id IS NOT NULL"))
-        assert rows.fetchall() == [(0,), (0,)]
+        assert {row[0] for row in rows} == {0}
         (user,) = session.exec(select(User)).all()
         (kept,) = session.exec(select(UserSession)).all()
     assert PASSWORD not in (user.password_hash or "")
@@ -182,3 +183,15 @@ def test_signing_out_ends_one_session_at_once_and_leaves_the_others(books):
 )
 def test_what_is_no_token_is_nobody(books, token: str | None):
     assert identify(token) is None
+
+
+def test_nobody_can_give_the_demonstration_account_a_password(books):
+    with pytest.raises(EmailTaken):
+        sign_up("Demo@ProjectLoom.example", PASSWORD)
+
+
+def test_a_session_that_was_read_before_it_ended_is_not_known_after(books):
+    signed_in = sign_up(fresh_email(), PASSWORD)
+    sign_out(signed_in.token)
+    identity_room._known.put(signed_in.token, signed_in.person)
+    assert identify(signed_in.token) is None

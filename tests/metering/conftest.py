@@ -77,6 +77,7 @@ class World:
                     bonus_cents=0,
                     currency="usd",
                     livemode=False,
+                    sandbox=False,
                 )
             )
             session.flush()
