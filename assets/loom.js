@@ -1,5 +1,6 @@
 // What is local answers at once, without the server: the two side panels, menus that close, starters that fill the
-// composer. Loaded before the first paint so that a remembered panel does not jump in.
+// composer, tabs that follow when another one signs in or out. Loaded before the first paint so that a remembered panel
+// does not jump in.
 (() => {
   const root = document.documentElement;
   const wide = window.matchMedia("(min-width: 1080px)");
@@ -30,6 +31,14 @@
   };
 
   if (wide.matches && remembered()) root.setAttribute("data-usage", "open");
+
+  // Only other tabs hear this. Their key to what the server remembers of them goes, so that nothing of the person before
+  // is drawn again.
+  window.addEventListener("storage", ({ key }) => {
+    if (key !== "loom:person-changed") return;
+    sessionStorage.removeItem("token");
+    window.location.assign("/");
+  });
 
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;

@@ -3,6 +3,13 @@
 import { useState } from "react";
 import { postJson } from "./backend.js";
 
+// Reflex finds what the server remembers of a tab by this key. It must not outlive the person: the next load would draw
+// the pages of whoever was here before, until the server has looked at the cookie. Other tabs hear of it (loom.js).
+const forgetPerson = () => {
+  sessionStorage.removeItem("token");
+  localStorage.setItem("loom:person-changed", String(Date.now()));
+};
+
 const WORDS = {
   in: { button: "Sign in", path: "/api/auth/sign-in", other: "Create an account", ask: "New here?", password: "current-password" },
   up: { button: "Create account", path: "/api/auth/sign-up", other: "Sign in", ask: "Already have an account?", password: "new-password" },
@@ -20,6 +27,7 @@ export function AuthForm({ demonstration, minPassword }) {
     setError("");
     const { ok, body } = await postJson(path, data);
     if (ok) {
+      forgetPerson();
       window.location.assign("/");
       return;
     }
@@ -103,6 +111,7 @@ export function SignOut({ className, children }) {
     Object.keys(localStorage)
       .filter((key) => key.startsWith("loom:draft:"))
       .forEach((key) => localStorage.removeItem(key));
+    forgetPerson();
     window.location.assign("/sign-in");
   };
   return (

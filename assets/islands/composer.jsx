@@ -1,7 +1,7 @@
 // The message field. It is uncontrolled: typing never waits for the server. The draft is kept per conversation in this
 // browser and told to the server only after a pause, for the estimate. Enter sends with a keyboard and breaks the line
 // on touch screens; Send turns into Stop in the same place while a reply runs.
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
 
@@ -23,36 +23,51 @@ function grow(field) {
 
 const onTouch = () => window.matchMedia("(pointer: coarse)").matches;
 
-function useDraft(field, conversationId, onDraft, onText) {
+// `ready` once the server has said which conversation this is. Until then, and while a new chat gets its address, what
+// is being typed stays where it is.
+function useDraft(field, { conversationId, ready, running }, onDraft, onText) {
   const timer = useRef(0);
+  const shown = useRef({});
   const tell = useRef(onDraft);
   tell.current = onDraft;
   const keep = useCallback(
     (now) => {
       clearTimeout(timer.current);
-      const save = () => {
-        const text = field.current?.value ?? "";
-        if (text) localStorage.setItem(draftKey(conversationId), text);
-        else localStorage.removeItem(draftKey(conversationId));
-        tell.current?.(text);
-      };
-      if (now) save();
-      else timer.current = setTimeout(save, PAUSE_MS);
+      if (!ready) return;
+      const text = field.current.value;
+      if (text) localStorage.setItem(draftKey(conversationId), text);
+      else localStorage.removeItem(draftKey(conversationId));
+      const say = () => tell.current?.(text);
+      if (now) say();
+      else timer.current = setTimeout(say, PAUSE_MS);
     },
-    [conversationId, field],
+    [conversationId, ready, field],
   );
-  useEffect(() => {
+  // Before the browser takes the next key: a new chat's page replaces the field while its second message is typed.
+  useLayoutEffect(() => {
+    if (!onTouch()) field.current.focus({ preventScroll: true });
+  }, [conversationId, field]);
+  const wasRunning = useRef(running);
+  useLayoutEffect(() => {
     const element = field.current;
-    element.value = localStorage.getItem(draftKey(conversationId)) ?? "";
+    if (!ready) return undefined;
+    const loading = shown.current.id === undefined;
+    const born = shown.current.id === "" && wasRunning.current;
+    shown.current.id = conversationId;
+    const typed = loading || born ? element.value : "";
+    if (born) localStorage.removeItem(draftKey(""));
+    element.value = typed || localStorage.getItem(draftKey(conversationId)) || "";
     grow(element);
     onText(Boolean(element.value.trim()));
     if (element.value) tell.current?.(element.value);
-    if (!onTouch()) element.focus({ preventScroll: true });
     return () => {
       clearTimeout(timer.current);
       if (element.value) localStorage.setItem(draftKey(conversationId), element.value);
     };
-  }, [conversationId, field, onText]);
+  }, [conversationId, ready, field, onText]);
+  useEffect(() => {
+    wasRunning.current = running;
+  }, [running]);
   return keep;
 }
 
@@ -69,10 +84,10 @@ function useStopKey(running, onStop) {
   }, [running, onStop]);
 }
 
-export function Composer({ conversationId, running, returned, onSend, onDraft, onStop, children }) {
+export function Composer({ conversationId, ready, running, returned, onSend, onDraft, onStop, children }) {
   const field = useRef(null);
   const [hasText, setHasText] = useState(false);
-  const keepDraft = useDraft(field, conversationId, onDraft, setHasText);
+  const keepDraft = useDraft(field, { conversationId, ready, running }, onDraft, setHasText);
   useStopKey(running, onStop);
 
   const put = useCallback(

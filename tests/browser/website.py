@@ -1,0 +1,65 @@
+"""The real site, pages and all, started as a person starts it."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from projectloom.config import PROJECT_ROOT
+from tests.conftest import SETTINGS_NAMES
+from tests.live import LiveServer
+
+# Long enough for a machine that has never built the pages.
+START_SECONDS = 110
+# So fast does the sandbox speak that a page of reply takes about a second, and a long one several.
+SPEED = "4"
+
+
+class Website(LiveServer):
+    """``python -m projectloom.launch`` on a free port and an empty data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__({})
+        self.folder = folder
+        self.url = f"http://localhost:{self.port}"
+        # All that the machine says about networks and registries is passed on, since the pages may have to be built.
+        # BASE_URL stays unset: pages are built anew for each address.
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name not in SETTINGS_NAMES},
+            "PORT": str(self.port),
+            "LOOM_DATA_DIR": str(folder),
+            "LOOM_ENV_FILE": os.devnull,
+            "LOOM_SANDBOX_SPEED": SPEED,
+        }
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "projectloom.launch"], env=self.environment, cwd=PROJECT_ROOT
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, "the site ended as it started"
+            try:
+                if httpx.get(f"{self.url}/sign-in", timeout=5).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        self.kill()
+        raise AssertionError("the site did not answer in time")
+
+    def grant(self, email: str, *, cents: int) -> None:
+        """Give a person credit, in a process of its own as an operator would."""
+        command = [sys.executable, "-m", "tests.browser.grant", email, str(cents)]
+        subprocess.run(command, env=self.environment, cwd=PROJECT_ROOT, check=True, timeout=30)
+
+    def ask_books(self, question: str, *values: str) -> list[tuple]:
+        """Read from the site's database."""
+        connection = sqlite3.connect(f"file:{self.folder / 'projectloom.db'}?mode=ro", uri=True)
+        try:
+            return connection.execute(question, values).fetchall()
+        finally:
+            connection.close()
