@@ -25,6 +25,9 @@ def _render_item(kind: str, item: object, _context: object) -> str | bool:
 def run(connection: Connection) -> None:
     """Migrate over one connection, within one transaction."""
     if connection.dialect.name == "postgresql":
+        # A migration may take long, and waiting for another server's is right.
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
     context.configure(
         connection=connection,

@@ -35,6 +35,12 @@ MIN_USEFUL_TOKENS = 256
 MIN_AVAILABLE_NANOS = 100_000_000
 LOW_BALANCE_NANOS = 5_000_000_000
 CHECKPOINT_SECONDS = 1.0
+MAX_TURN_SECONDS = 1_800
+# No tokenizer makes tokens that are longer on average; more text than this was never asked for.
+MAX_BYTES_PER_TOKEN = 32
+SETTLE_RETRY_SECONDS = 0.2
+SETTLE_RETRY_MOST_SECONDS = 5.0
+DRAIN_SECONDS = 10.0
 TURN_LEASE_SECONDS = 15.0
 RECOVERY_INTERVAL_SECONDS = 5.0
 HOLD_LIFETIME_SECONDS = 3_600
@@ -48,14 +54,24 @@ PROVIDER_CONNECT_SECONDS = 10.0
 PROVIDER_STALL_SECONDS = 120.0
 STRIPE_TIMEOUT_SECONDS = 20.0
 STRIPE_MAX_RETRIES = 2
+STRIPE_PAGE_SIZE = 100
 STRIPE_SIGNATURE_TOLERANCE_SECONDS = 300
 CHECKOUT_LIFETIME_SECONDS = 3_600
 RETURN_ORDERS_CHECKED = 5
+RETURN_SECONDS = 8.0
 
 # The database.
 SQLITE_BUSY_SECONDS = 10
-POOL_SIZE = 10
+POOL_SIZE = 16
 POOL_TIMEOUT_SECONDS = 5
+# The meter has threads of its own, so that a crowd at the doors never holds back a settlement.
+DOOR_THREADS = 10
+METER_THREADS = 4
+THREAD_WAIT_SECONDS = 8.0
+POSTGRES_CONNECT_SECONDS = 5
+POSTGRES_LOCK_SECONDS = 5
+POSTGRES_STATEMENT_SECONDS = 30
+POSTGRES_IDLE_SECONDS = 30
 
 # Accounts.
 SESSION_DAYS = 30
@@ -65,6 +81,8 @@ MAX_EMAIL_CHARS = 254
 MIN_SECRET_CHARS = 32
 SIGN_IN_ATTEMPTS = 20
 SIGN_IN_WINDOW_SECONDS = 300
+# Hashing a password costs 64 MB and a core on purpose, so only so many are hashed at once.
+SIGN_IN_THREADS = 2
 
 # Pages. After a payment that the bank confirms later, the page looks again by itself this often.
 PURCHASE_POLLS = 30
@@ -235,7 +253,9 @@ class Settings(BaseSettings):
     def sql_url(self) -> str:
         """SQLAlchemy's address of the database. Postgres always through psycopg."""
         if not self.database_url:
-            return f"sqlite:///{self.data_dir / 'projectloom.db'}"
+            # Play money has a file of its own, so that setting live keys begins with clean books.
+            name = "projectloom-sandbox.db" if self.sandbox_on else "projectloom.db"
+            return f"sqlite:///{self.data_dir / name}"
         url = self.database_url.get_secret_value()
         for prefix in ("postgres://", "postgresql://"):
             if url.startswith(prefix):

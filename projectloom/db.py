@@ -13,7 +13,19 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, ParamSpec, TypeVar, cast
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, Table, create_engine, event, inspect
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    Table,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,6 +33,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
 from projectloom import config
+from projectloom.clock import now
 from projectloom.config import settings
 from projectloom.errors import DatabaseUnavailable
 
@@ -42,7 +55,9 @@ SerialColumn = BigInteger().with_variant(Integer, "sqlite")
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _UNDEFINED_TABLE = "42P01"
 
-_executor = ThreadPoolExecutor(max_workers=config.POOL_SIZE, thread_name_prefix="db")
+_doors = ThreadPoolExecutor(max_workers=config.DOOR_THREADS, thread_name_prefix="door")
+_meter = ThreadPoolExecutor(max_workers=config.METER_THREADS, thread_name_prefix="meter")
+_sign_in = ThreadPoolExecutor(max_workers=config.SIGN_IN_THREADS, thread_name_prefix="sign-in")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,14 +100,29 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=config.POOL_SIZE,
         max_overflow=0,
         pool_timeout=config.POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
+        connect_args={"connect_timeout": config.POSTGRES_CONNECT_SECONDS},
         hide_parameters=True,
     )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    # Nothing may wait without an end: one stuck lock would otherwise take every thread with it.
+    limits = {
+        "lock_timeout": config.POSTGRES_LOCK_SECONDS,
+        "statement_timeout": config.POSTGRES_STATEMENT_SECONDS,
+        "idle_in_transaction_session_timeout": config.POSTGRES_IDLE_SECONDS,
+    }
+    for name, seconds in limits.items():
+        connection.execute(f"SET {name} = '{seconds}s'")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -164,12 +194,46 @@ def _is_broken(error: DBAPIError) -> bool:
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a use case that talks to the database without blocking the event loop.
+    """Run a door's use case, which talks to the database, without blocking the event loop.
 
-    There are as many threads as connections, so a call waits here rather than for a connection. If the awaiting task is
-    cancelled the function still runs to its end.
+    Once it has begun it runs to its end, even if the awaiting task is cancelled.
+
+    Raises:
+        DatabaseUnavailable: no thread was free within the named time; the function was not called.
     """
-    return await asyncio.get_running_loop().run_in_executor(_executor, partial(function, *args, **kwargs))
+    return await _run(_doors, partial(function, *args, **kwargs))
+
+
+async def in_meter_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As :func:`in_thread`, in the threads that are kept for running replies."""
+    return await _run(_meter, partial(function, *args, **kwargs))
+
+
+async def in_sign_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As :func:`in_thread`, in the few threads that hash passwords: a crowd at the sign-in holds up nobody else."""
+    return await _run(_sign_in, partial(function, *args, **kwargs))
+
+
+async def _run(executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    future = executor.submit(call)
+    # Cancelling does nothing once the call has begun.
+    timer = asyncio.get_running_loop().call_later(config.THREAD_WAIT_SECONDS, future.cancel)
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if future.cancelled() and task is not None and not task.cancelling():
+            raise DatabaseUnavailable from None
+        raise
+    finally:
+        timer.cancel()
+
+
+def database_now(session: Session) -> datetime:
+    """The database's own clock, which decides what has run out where several machines share it."""
+    if session.get_bind().dialect.name == "postgresql":
+        return session.connection().execute(select(func.clock_timestamp())).scalar_one()
+    return now()
 
 
 def insert_once(session: Session, model: type[SQLModel], values: Mapping[str, Any], *, key: Sequence[str]) -> bool:

@@ -142,6 +142,20 @@ class PaymentUnavailable(LoomError):
     default_message = "The payment page could not be opened. You have not been charged. Please try again."
 
 
+class PurchasesPaused(LoomError):
+    """A payment of this person's is disputed; buying more has to wait."""
+
+    code = "purchases_paused"
+    default_message = "Your bank has questioned one of your payments. You can buy credits again when that is settled."
+
+
+class NotRefundable(LoomError):
+    """A purchase that its buyer cannot take back by themselves."""
+
+    code = "not_refundable"
+    default_message = "This purchase can no longer be refunded here."
+
+
 class IdempotencyConflict(LoomError):
     """The same idempotency key came with other input."""
 

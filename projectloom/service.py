@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from projectloom.api.app import create_api
-from projectloom.billing.origin import refuse_play_money
+from projectloom.billing.origin import stamp_books
 from projectloom.config import SANDBOX_PREFIX, settings
 from projectloom.db import in_thread
 from projectloom.jobs.recovery import keep_recovering
@@ -35,7 +35,7 @@ class Service:
         """From a current schema and a price card to the settlement of every reply that is still being written."""
         await in_thread(migrate)
         await in_thread(store_first_card)
-        await in_thread(refuse_play_money)
+        await in_thread(stamp_books)
         recovery = asyncio.create_task(keep_recovering())
         if self._sandbox is not None:
             await start_deliveries(self._sandbox)

@@ -94,7 +94,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("LOOM_DATA_DIR", str(folder))
         patch.delenv("DATABASE_URL", raising=False)
         _prepare()
-    return folder / "projectloom.db"
+    return folder / "projectloom-sandbox.db"
 
 
 def _prepare() -> None:
@@ -120,7 +120,7 @@ def fresh_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> I
     """An empty, migrated database with its price card; the environment by which a process finds it."""
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "projectloom.db")
+        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "projectloom-sandbox.db")
         yield {"LOOM_DATA_DIR": str(folder)}
         return
     url, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -63,7 +64,7 @@ def test_a_missing_table_is_a_database_that_is_not_there(books: Engine):
 
 def test_a_file_that_is_no_database_is_told_as_unavailable():
     settings().data_dir.mkdir(parents=True)
-    (settings().data_dir / "projectloom.db").write_bytes(b"not a database " * 1_000)
+    Path(settings().sql_url.removeprefix("sqlite:///")).write_bytes(b"not a database " * 1_000)
     with pytest.raises(DatabaseUnavailable), transaction() as session:
         session.connection().execute(text("SELECT 1"))
 

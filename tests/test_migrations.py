@@ -38,7 +38,7 @@ def platform_accounts(engine: Engine) -> list[str]:
 def test_down_to_nothing_and_up_again_ends_where_it_began(books: Engine):
     tables, guards, accounts = schema(books), triggers(books), platform_accounts(books)
     assert guards
-    assert accounts == ["platform:earnings", "platform:promotions", "stripe:clearing"]
+    assert accounts == ["platform:breakage", "platform:earnings", "platform:promotions", "stripe:clearing"]
     command.downgrade(ALEMBIC, "base")
     assert set(schema(books)) <= {"alembic_version"}
     assert triggers(books) == set()

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 # Rows that may only be added. The database itself refuses the rest, whoever asks.
-APPEND_ONLY = ("journal_entries", "postings", "lot_movements", "usage_records", "price_card_versions")
+APPEND_ONLY = ("journal_entries", "postings", "lot_movements", "usage_records", "price_card_versions", "books_stamp")
 
 # Rows that change in their own named columns only, and are never deleted.
 FIXED_COLUMNS = {
@@ -28,13 +28,17 @@ FIXED_COLUMNS = {
         "expires_at",
     ),
     "credit_lots": ("id", "account_id", "entry_id", "kind", "amount_nanos", "expires_at", "created_at"),
-    "orders": ("id", "user_id", "price_cents", "bonus_cents", "currency", "livemode", "sandbox", "created_at"),
+    "orders": ("id", "user_id", "price_cents", "bonus_cents", "currency", "livemode", "created_at"),
     "ledger_accounts": ("id", "user_id", "kind", "created_at"),
+    "reversals": ("id", "kind", "payment_intent_id", "amount_cents", "currency", "created_at"),
 }
 
 PLATFORM_ACCOUNTS = ("stripe:clearing", "platform:earnings", "platform:promotions", "platform:breakage")
 
 TABLES = (
+    "reversals",
+    "job_leases",
+    "books_stamp",
     "usage_records",
     "turns",
     "messages",
@@ -57,6 +61,13 @@ TABLES = (
 
 def upgrade() -> None:
     """Apply."""
+    op.create_table(
+        "books_stamp",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("money", sa.String(), nullable=False),
+        sa.Column("stamped_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_books_stamp")),
+    )
     op.create_table(
         "journal_entries",
         sa.Column("id", sa.String(), nullable=False),
@@ -113,8 +124,13 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stripe_events")),
+    )
+    op.create_index(
+        "ix_stripe_events_handled_at_next_try_at", "stripe_events", ["handled_at", "next_try_at"], unique=False
     )
     op.create_table(
         "users",
@@ -191,10 +207,11 @@ def upgrade() -> None:
         sa.Column("bonus_cents", sa.Integer(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("livemode", sa.Boolean(), nullable=False),
-        sa.Column("sandbox", sa.Boolean(), nullable=False),
         sa.Column("awaiting_bank", sa.Boolean(), nullable=False),
         sa.Column("session_id", sa.String(), nullable=True),
         sa.Column("payment_intent_id", sa.String(), nullable=True),
+        sa.Column("paid_cents", sa.Integer(), nullable=True),
+        sa.Column("refund_requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("problem", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
@@ -304,6 +321,7 @@ def upgrade() -> None:
         sa.Column("error_code", sa.String(), nullable=True),
         sa.Column("error_message", sa.String(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stop_requested", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(funding = 'credits') = (hold_id IS NOT NULL)", name=op.f("ck_turns_credits_have_a_hold")),
@@ -355,6 +373,31 @@ def upgrade() -> None:
         sa.UniqueConstraint("turn_id", name=op.f("uq_usage_records_turn_id")),
     )
     op.create_index("ix_usage_records_user_id_created_at", "usage_records", ["user_id", "created_at"], unique=False)
+    op.create_table(
+        "job_leases",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_job_leases")),
+    )
+    op.create_table(
+        "reversals",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("payment_intent_id", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("amount_cents", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("reported", sa.Integer(), nullable=False),
+        sa.Column("applied", sa.Integer(), nullable=False),
+        sa.Column("paid_nanos", sa.BigInteger(), nullable=False),
+        sa.Column("bonus_nanos", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("amount_cents >= 0 AND applied <= reported", name=op.f("ck_reversals_stages")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_reversals_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reversals")),
+    )
+    op.create_index(op.f("ix_reversals_order_id"), "reversals", ["order_id"], unique=False)
+    op.create_index(op.f("ix_reversals_payment_intent_id"), "reversals", ["payment_intent_id"], unique=False)
     _guard()
     _open_platform_accounts()
 

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from projectloom import config
 from projectloom.api.bodies import read_object, text_of
 from projectloom.api.identity import check_origin, clear_session_cookie, set_session_cookie, token_of
-from projectloom.db import in_thread
+from projectloom.db import in_sign_in_thread, in_thread
 from projectloom.errors import InvalidInput
 from projectloom.workspace.identity import SignedIn, demo_sign_in, sign_in, sign_out, sign_up
 
@@ -17,14 +17,14 @@ router = APIRouter(prefix="/api/auth")
 async def post_sign_up(request: Request) -> JSONResponse:
     """``{"email", "password"}`` → ``{"token"}`` and the session cookie."""
     email, password = await _credentials(request)
-    return _answer(await in_thread(sign_up, email, password))
+    return _answer(await in_sign_in_thread(sign_up, email, password))
 
 
 @router.post("/sign-in")
 async def post_sign_in(request: Request) -> JSONResponse:
     """``{"email", "password"}`` → ``{"token"}`` and the session cookie."""
     email, password = await _credentials(request)
-    return _answer(await in_thread(sign_in, email, password))
+    return _answer(await in_sign_in_thread(sign_in, email, password))
 
 
 @router.post("/demo")

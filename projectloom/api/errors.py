@@ -27,6 +27,8 @@ STATUS = {
     "email_taken": 409,
     "idempotency_conflict": 409,
     "hold_resolved": 409,
+    "not_refundable": 409,
+    "purchases_paused": 403,
     "too_large": 413,
     "too_many_requests": 429,
     "provider_error": 502,

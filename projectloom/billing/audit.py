@@ -6,20 +6,42 @@ from projectloom.ledger.audit import Check, Proof, prove
 
 BILLING_PROOFS = (
     Proof(
-        "every completed order has one top-up of its pack, and every top-up its completed order",
+        "every paid order has one top-up of its pack, and every top-up its paid order",
         "orders",
         "SELECT o.id FROM orders o LEFT JOIN journal_entries e ON e.idempotency_key = 'top_up:' || o.id "
         "LEFT JOIN postings p ON p.entry_id = e.id AND p.account_id = 'user:' || o.user_id || ':credits' "
-        "WHERE (o.status = 'completed' AND (p.amount_nanos IS NULL "
+        "WHERE (o.completed_at IS NOT NULL AND (p.amount_nanos IS NULL "
         "OR p.amount_nanos <> (CAST(o.price_cents AS BIGINT) + o.bonus_cents) * 10000000)) "
-        "OR (o.status <> 'completed' AND e.id IS NOT NULL) "
+        "OR (o.completed_at IS NULL AND e.id IS NOT NULL) "
         "UNION ALL SELECT e.id FROM journal_entries e LEFT JOIN orders o ON e.idempotency_key = 'top_up:' || o.id "
         "WHERE e.kind = 'top_up' AND o.id IS NULL",
     ),
     Proof(
+        "every refund or dispute stands in the books exactly as far as it came",
+        "reversals",
+        "SELECT r.id FROM reversals r LEFT JOIN journal_entries e ON e.idempotency_key = 'reversal:' || r.id "
+        "LEFT JOIN journal_entries m ON m.idempotency_key = 'reinstatement:' || r.id "
+        "LEFT JOIN journal_entries f ON f.idempotency_key = 'freeze:' || r.id "
+        "LEFT JOIN journal_entries u ON u.idempotency_key = 'unfreeze:' || r.id "
+        "WHERE (r.applied = 2 AND (e.id IS NULL) <> (r.paid_nanos + r.bonus_nanos = 0)) "
+        "OR (r.applied = 2 AND m.id IS NOT NULL) OR (r.applied < 2 AND e.id IS NOT NULL) "
+        "OR (r.applied = 3 AND (e.id IS NULL) <> (m.id IS NULL)) "
+        "OR (r.applied <> 1 AND (f.id IS NULL) <> (u.id IS NULL)) OR (r.applied = 1 AND u.id IS NOT NULL) "
+        "UNION ALL SELECT e.id FROM journal_entries e LEFT JOIN reversals r ON e.idempotency_key = 'reversal:' || r.id "
+        "WHERE e.kind = 'reversal' AND r.id IS NULL",
+    ),
+    Proof(
+        "what refunds and disputes took back is never more than the order brought",
+        "orders",
+        "SELECT o.id FROM orders o JOIN reversals r ON r.order_id = o.id AND r.applied = 2 "
+        "GROUP BY o.id, o.price_cents, o.bonus_cents "
+        "HAVING SUM(r.paid_nanos) > CAST(o.price_cents AS BIGINT) * 10000000 "
+        "OR SUM(r.bonus_nanos) > CAST(o.bonus_cents AS BIGINT) * 10000000",
+    ),
+    Proof(
         "no event of Stripe waits unhandled without saying why",
         "stripe_events",
-        "SELECT id FROM stripe_events WHERE handled_at IS NULL AND error IS NULL",
+        "SELECT id FROM stripe_events WHERE handled_at IS NULL AND error IS NULL AND next_try_at IS NULL",
     ),
 )
 

@@ -10,9 +10,10 @@ from sqlmodel import Session
 
 from projectloom.billing.models import Order, OrderStatus
 from projectloom.billing.packs import Pack, find_pack
+from projectloom.billing.reversals import has_open_dispute
 from projectloom.config import settings
 from projectloom.db import in_thread, transaction
-from projectloom.errors import InvalidEvent, PaymentUnavailable
+from projectloom.errors import InvalidEvent, PaymentUnavailable, PurchasesPaused
 from projectloom.ids import new_id
 from projectloom.payments import CheckoutTerms, create_session
 
@@ -28,6 +29,7 @@ async def create_checkout(user_id: str, email: str, amount: object) -> str:
 
     Raises:
         InvalidAmount: no pack costs that. Nothing was written.
+        PurchasesPaused: the bank questions one of the person's payments. Nothing was written.
         PaymentUnavailable: Stripe could not open the page. The order is kept as failed, nobody was charged.
     """
     pack = find_pack(amount)
@@ -45,6 +47,7 @@ async def create_checkout(user_id: str, email: str, amount: object) -> str:
 
 
 def _place_order(user_id: str, pack: Pack) -> str:
+    """Commit a pending order; its id. Raises PurchasesPaused while a payment of the person's is disputed."""
     order = Order(
         id=new_id("ord"),
         user_id=user_id,
@@ -52,9 +55,10 @@ def _place_order(user_id: str, pack: Pack) -> str:
         bonus_cents=pack.bonus_usd * _CENTS_PER_USD,
         currency="usd",
         livemode=_is_live(settings().stripe()[0]),
-        sandbox=settings().sandbox_on,
     )
     with transaction() as session:
+        if has_open_dispute(session, user_id=user_id):
+            raise PurchasesPaused
         session.add(order)
     return order.id
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from projectloom.billing.models import Order, OrderStatus
+from projectloom.billing.reversals import follow
 from projectloom.clock import now
 from projectloom.ledger.credits import top_up
 from projectloom.money import from_cents
@@ -46,24 +47,27 @@ def fulfill_checkout(session: Session, facts: CheckoutFacts) -> Fulfillment:
     if order is None:
         _log.warning("payment of an unknown order", extra={"order_id": facts.order_id})
         return Fulfillment.UNKNOWN
-    if order.status == OrderStatus.COMPLETED:
-        return _after_completion(order, facts)
+    if order.completed_at is not None:
+        return _after_completion(session, order, facts)
     problem = _mismatch(order, facts)
     if problem:
         return _set_aside(session, order, problem)
     order.session_id = order.session_id or facts.session_id
     order.payment_intent_id = facts.payment_intent_id or order.payment_intent_id
     if facts.paid:
-        return _credit(session, order)
+        return _credit(session, order, facts.total_cents)
     return _unpaid(session, order, facts)
 
 
-def _after_completion(order: Order, facts: CheckoutFacts) -> Fulfillment:
+def _after_completion(session: Session, order: Order, facts: CheckoutFacts) -> Fulfillment:
     """What is said of an order that is credited. A second payment of it is not credited, but somebody must look."""
     again = _mismatch(order, facts)
     if facts.payment_intent_id and order.payment_intent_id and facts.payment_intent_id != order.payment_intent_id:
         again = "another payment names this order"
     if not again or not facts.paid:
+        if order.payment_intent_id is None and facts.payment_intent_id:
+            order.payment_intent_id = facts.payment_intent_id
+            follow(session, order)
         return Fulfillment.ALREADY
     _log.error("a completed order was paid again", extra={"order_id": order.id, "problem": again})
     return Fulfillment.SET_ASIDE
@@ -92,7 +96,8 @@ def _set_aside(session: Session, order: Order, problem: str) -> Fulfillment:
     return Fulfillment.SET_ASIDE
 
 
-def _credit(session: Session, order: Order) -> Fulfillment:
+def _credit(session: Session, order: Order, paid_cents: int) -> Fulfillment:
+    order.paid_cents = paid_cents
     order.status = OrderStatus.COMPLETED
     order.completed_at = now()
     order.awaiting_bank = False
@@ -105,6 +110,8 @@ def _credit(session: Session, order: Order) -> Fulfillment:
         paid_nanos=from_cents(order.price_cents),
         bonus_nanos=from_cents(order.bonus_cents),
     )
+    # A refund or dispute may have been reported before the payment was.
+    follow(session, order)
     return Fulfillment.CREDITED
 
 

@@ -1,21 +1,29 @@
 """The inbox of Stripe's events: keep first, then act, in one transaction with the effect.
 
-An event is stored once under Stripe's id. Handled events are answered at once; an event that could not be handled keeps
-its error and is tried again when Stripe sends it again. Kinds that we do not know are kept, not failed.
+An event is stored once under Stripe's id, whatever becomes of it. One that could not be handled keeps its error and is
+tried again, by ourselves with growing pauses and whenever Stripe sends it again. Kinds that we do not know are kept,
+not failed.
 """
 
 import logging
+from datetime import timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from projectloom.billing.fulfillment import Fulfillment, fulfill_checkout
 from projectloom.billing.models import StripeEvent
+from projectloom.billing.reversals import note_reversal
 from projectloom.clock import now
-from projectloom.db import insert_once, transaction
-from projectloom.errors import InvalidEvent
-from projectloom.payments import SignedEvent, event_facts, verify_event
+from projectloom.db import database_now, insert_once, reading, transaction
+from projectloom.errors import DatabaseUnavailable, InvalidEvent
+from projectloom.payments import CheckoutFacts, SignedEvent, event_facts, read_event, verify_event
 
 _log = logging.getLogger(__name__)
+
+_BATCH = 100
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(hours=1)
+_DOUBLINGS = 20
 
 _NOTES = {
     Fulfillment.SET_ASIDE: "set aside: differs from the order",
@@ -32,32 +40,85 @@ def receive_event(body: bytes, signature: str | None) -> None:
         DatabaseUnavailable: not recorded; Stripe must send it again.
     """
     event = verify_event(body, signature)
-    with transaction() as session:
-        refusal = _keep_and_handle(session, event)
+    _keep(event)
+    refusal = _try(event.id)
     if refusal is not None:
         raise refusal
 
 
-def _keep_and_handle(session: Session, event: SignedEvent) -> InvalidEvent | None:
+def retry_events() -> int:
+    """Handle again what could not be handled and is due; how many there were.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached; nothing is lost, ask again.
+    """
+    with reading() as session:
+        moment = database_now(session)
+        query = (
+            select(StripeEvent.id)
+            .where(col(StripeEvent.handled_at).is_(None), col(StripeEvent.next_try_at) <= moment)
+            .order_by(col(StripeEvent.next_try_at))
+            .limit(_BATCH)
+        )
+        due = list(session.exec(query).all())
+    for event_id in due:
+        _try(event_id)
+    return len(due)
+
+
+def _keep(event: SignedEvent) -> None:
+    moment = now()
     row = StripeEvent(
         id=event.id,
         type=event.type,
         livemode=event.livemode,
         payload=event.payload,
-        received_at=now(),
+        received_at=moment,
+        # Until it is handled it is due, so that a crash in between loses nothing.
+        next_try_at=moment + _FIRST_PAUSE,
     )
-    insert_once(session, StripeEvent, row.model_dump(), key=["id"])
-    kept = session.get_one(StripeEvent, event.id, with_for_update=True)
+    with transaction() as session:
+        insert_once(session, StripeEvent, row.model_dump(), key=["id"])
+
+
+def _try(event_id: str) -> InvalidEvent | None:
+    try:
+        with transaction() as session:
+            return _handle(session, event_id)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - kept with the event and logged; it is tried again
+        _log.exception("event could not be handled", extra={"event_id": event_id})
+        _postpone(event_id, type(error).__name__)
+        return None
+
+
+def _handle(session: Session, event_id: str) -> InvalidEvent | None:
+    kept = session.get_one(StripeEvent, event_id, with_for_update=True)
     if kept.handled_at is not None:
         return None
-    try:
-        facts = event_facts(event)
-    except InvalidEvent as refusal:
-        _log.error("event without our metadata", extra={"event_id": event.id, "event_type": event.type})
-        kept.error = refusal.message
-        session.add(kept)
-        return refusal
-    kept.error = _NOTES.get(fulfill_checkout(session, facts)) if facts else None
-    kept.handled_at = now()
     session.add(kept)
+    try:
+        facts = event_facts(read_event(kept.payload))
+    except InvalidEvent as refusal:
+        _log.error("event without our metadata", extra={"event_id": kept.id, "event_type": kept.type})
+        kept.error, kept.next_try_at = refusal.message, None
+        return refusal
+    kept.error = None
+    if isinstance(facts, CheckoutFacts):
+        kept.error = _NOTES.get(fulfill_checkout(session, facts))
+    elif facts is not None:
+        note_reversal(session, facts)
+    kept.handled_at, kept.next_try_at = now(), None
     return None
+
+
+def _postpone(event_id: str, error: str) -> None:
+    with transaction() as session:
+        kept = session.get_one(StripeEvent, event_id, with_for_update=True)
+        if kept.handled_at is None:
+            kept.attempts += 1
+            kept.error = error
+            pause = min(_FIRST_PAUSE * 2 ** min(kept.attempts, _DOUBLINGS), _LONGEST_PAUSE)
+            kept.next_try_at = now() + pause
+            session.add(kept)

@@ -1,25 +1,36 @@
-"""Where the credit in a database came from: play money must never meet live keys."""
+"""Whose money the books are about: play money must never meet live keys, in either direction.
 
-from sqlmodel import col, select
+The first start stamps the database. A server that would bring the other kind of money to it refuses to start: credit
+that the sandbox sold is worth nothing, and a sandbox on real books would sell credit for nothing.
+"""
 
-from projectloom.billing.models import Order
+from sqlmodel import select
+
+from projectloom.billing.models import BooksStamp
 from projectloom.config import ConfigurationError, settings
-from projectloom.db import reading
+from projectloom.db import insert_once, transaction
+
+_ONLY = 1
 
 
-def refuse_play_money() -> None:
-    """Refuse to serve with live keys on a database in which the sandbox sold credit.
+def stamp_books() -> None:
+    """Stamp new books, and check the stamp of known ones.
 
     Raises:
-        ConfigurationError: the database holds the sandbox's credit and the sandbox is off.
+        ConfigurationError: the books are about the other kind of money.
     """
-    if settings().sandbox_on:
+    money = "play" if settings().sandbox_on else "real"
+    with transaction() as session:
+        insert_once(session, BooksStamp, BooksStamp(id=_ONLY, money=money).model_dump(), key=["id"])
+        stamped = session.exec(select(BooksStamp.money).where(BooksStamp.id == _ONLY)).one()
+    if stamped == money:
         return
-    query = select(Order.id).where(col(Order.sandbox), col(Order.completed_at).is_not(None)).limit(1)
-    with reading() as session:
-        sold = session.exec(query).first()
-    if sold is not None:
+    if stamped == "play":
         raise ConfigurationError(
-            "ProjectLoom cannot start with live keys on this database: people hold credit in it that the sandbox sold "
-            "for play money. Use another database (DATABASE_URL, or LOOM_DATA_DIR), or unset the keys."
+            "ProjectLoom cannot start with the sandbox off on this database: the credit in it was sold for play money. "
+            "Use another database (DATABASE_URL or LOOM_DATA_DIR), or unset the live keys."
         )
+    raise ConfigurationError(
+        "ProjectLoom cannot start as a sandbox on this database: the credit in it is real, and the sandbox would sell "
+        "more of it for play money. Is .env missing? Set the live keys again, or LOOM_SANDBOX=off."
+    )

@@ -4,6 +4,7 @@ It asks Stripe itself and runs the same fulfillment as the webhook, so credit is
 came first, and also when the webhook never comes.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +40,15 @@ async def settle_return(user_id: str) -> ReturnOutcome:
 
     Stripe being out of reach is not an error here: the webhook will come, and the outcome says ``pending``.
     """
+    try:
+        async with asyncio.timeout(config.RETURN_SECONDS):
+            await _ask_stripe(user_id)
+    except TimeoutError:
+        _log.warning("Stripe took too long for the return page")
+    return await in_thread(_outcome, user_id)
+
+
+async def _ask_stripe(user_id: str) -> None:
     for session_id in await in_thread(_open_sessions, user_id):
         try:
             facts = await retrieve_session(session_id)
@@ -46,7 +56,6 @@ async def settle_return(user_id: str) -> ReturnOutcome:
             _log.warning("return page could not ask Stripe", extra={"session_id": session_id, "code": error.code})
             continue
         await in_thread(_fulfill, facts)
-    return await in_thread(_outcome, user_id)
 
 
 def _open_sessions(user_id: str) -> list[str]:

@@ -35,6 +35,9 @@ class TurnState(StrEnum):
     """Ended without text; it cost the person nothing."""
 
 
+OPEN_STATES = (TurnState.HELD, TurnState.STREAMING)
+
+
 class Completion(StrEnum):
     """How a turn ended."""
 
@@ -99,7 +102,9 @@ class Turn(SQLModel, table=True):
     error_code: str | None = None
     error_message: str | None = None
     lease_until: datetime = Field(sa_type=UtcDateTime)
-    """Until when its process vouches for it; afterwards recovery resolves it."""
+    """Until when, by the database's clock, its process vouches for it; afterwards recovery resolves it."""
+    stop_requested: bool = False
+    """Somebody pressed Stop; the process that runs it sees it at its next checkpoint."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

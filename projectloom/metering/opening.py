@@ -7,7 +7,8 @@ commits, the call may be made; when it raises, nothing was written.
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlmodel import Session, select
+from sqlalchemy import func
+from sqlmodel import Session, col, select
 
 from projectloom import config
 from projectloom.accounts.keys import open_key
@@ -16,7 +17,7 @@ from projectloom.clock import now
 from projectloom.config import settings
 from projectloom.conversations.chats import add_message, create_conversation, find_conversation
 from projectloom.conversations.models import Message, Role
-from projectloom.db import insert_once, transaction
+from projectloom.db import database_now, insert_once, transaction
 from projectloom.errors import (
     CreditsUnavailable,
     IdempotencyConflict,
@@ -26,6 +27,7 @@ from projectloom.errors import (
     MissingApiKey,
     PromptTooLong,
     TooLarge,
+    TooManyRequests,
     UnknownModel,
 )
 from projectloom.ids import new_id
@@ -33,7 +35,7 @@ from projectloom.ledger.accounts import lock_accounts, read_balances
 from projectloom.ledger.holds import authorize
 from projectloom.ledger.journal import input_hash
 from projectloom.metering.cards import VersionedCard, current_card
-from projectloom.metering.models import Funding, Turn
+from projectloom.metering.models import OPEN_STATES, Funding, Turn
 from projectloom.money import Nanos
 from projectloom.pricing import PricedModel, affordable_output, input_bound, likely_tokens, quote
 from projectloom.providers import ChatCall, ChatMessage
@@ -87,6 +89,7 @@ def open_turn(request: TurnRequest) -> Opened:
         MissingApiKey: own-key funding without a key. CreditsUnavailable: credits, but the operator has no key.
         InsufficientCredits: the balance does not cover a useful reply.
         IdempotencyConflict: the client's request id came before with other input.
+        TooManyRequests: too many of the person's replies are being written.
     """
     check_messages(request.messages)
     try:
@@ -117,6 +120,7 @@ def _open_turn(request: TurnRequest) -> Opened:
         known = _same_request(session, request, hashed)
         if known is not None:
             return known
+        _check_running(session, request.user_id)
         terms = terms_of(
             session,
             user_id=request.user_id,
@@ -163,6 +167,12 @@ def funding_of(session: Session, user_id: str) -> Funding:
     return Funding.CREDITS if mode == "credits" else Funding.OWN_KEY
 
 
+def _check_running(session: Session, user_id: str) -> None:
+    query = select(func.count()).select_from(Turn).where(Turn.user_id == user_id, col(Turn.state).in_(OPEN_STATES))
+    if session.exec(query).one() >= config.MAX_RUNNING_TURNS_PER_PERSON:
+        raise TooManyRequests("Too many replies are being written at once. Please wait for one to end.", retry_after=5)
+
+
 def _chat_model(versioned: VersionedCard, model_id: str) -> PricedModel:
     model = versioned.card.model(model_id)
     if model.kind != "chat":
@@ -194,7 +204,14 @@ def _no_key(funding: Funding, provider: str | None) -> LoomError:
 
 def _request_hash(request: TurnRequest) -> str:
     prompt = [[message.role, message.text] for message in request.messages]
-    return input_hash({"model": request.model, "messages": prompt, "max_tokens": request.max_tokens})
+    return input_hash(
+        {
+            "model": request.model,
+            "messages": prompt,
+            "max_tokens": request.max_tokens,
+            "conversation": request.conversation_id,
+        }
+    )
 
 
 def _same_request(session: Session, request: TurnRequest, hashed: str) -> Opened | None:
@@ -287,7 +304,7 @@ def _record(
         input_estimate=terms.input_estimate,
         hold_id=hold_id,
         held_nanos=terms.hold_nanos,
-        lease_until=moment + timedelta(seconds=config.TURN_LEASE_SECONDS),
+        lease_until=database_now(session) + timedelta(seconds=config.TURN_LEASE_SECONDS),
         created_at=moment,
     )
     if not insert_once(session, Turn, turn.model_dump(), key=["user_id", "client_request_id"]):

@@ -9,24 +9,25 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
+from enum import StrEnum
 from typing import cast
 
 from sqlalchemy import update
 from sqlmodel import col
 
 from projectloom import config
-from projectloom.clock import now
-from projectloom.db import in_thread, transaction
+from projectloom.db import database_now, in_meter_thread, transaction
 from projectloom.errors import DatabaseUnavailable, ProviderError
-from projectloom.metering.models import Completion, Turn, TurnState
-from projectloom.metering.settling import OPEN_STATES, Outcome, dump_usage, settle_turn
+from projectloom.metering.models import OPEN_STATES, Completion, Turn, TurnState
+from projectloom.metering.settling import Outcome, dump_usage, settle_turn
 from projectloom.providers import ChatCall, Completed, ProviderName, TextDelta, UsageSeen, stream_chat
 from projectloom.tokens import Usage
 
 _log = logging.getLogger(__name__)
 
 _BROKE_OFF = "The reply broke off. You only pay for what came."
-_SETTLE_RETRY_SECONDS = (0.2, 1.0, 3.0)
+_TOO_MUCH = "The model wrote far more than it was asked for, so the reply was cut. You pay for at most what was held."
+_TOO_LONG = "The reply took too long, so it was cut. You only pay for what came."
 
 
 class Feed:
@@ -74,6 +75,7 @@ class TurnRunner:
         self._feeds: dict[str, Feed] = {}
         self._readings: dict[str, asyncio.Task[Outcome]] = {}
         self._turns: dict[str, asyncio.Task[None]] = {}
+        self._closing = False
 
     def start(self, turn_id: str, provider: str, call: ChatCall) -> None:
         """Begin the call of a committed turn. Returns at once."""
@@ -86,6 +88,10 @@ class TurnRunner:
         """The feed of a turn that this process runs."""
         return self._feeds.get(turn_id)
 
+    def living(self) -> frozenset[str]:
+        """The turns that this process still vouches for."""
+        return frozenset(self._feeds)
+
     def stop(self, turn_id: str) -> None:
         """End a turn where it is; what came is kept and charged. Does nothing for a turn that does not run here."""
         feed, reading = self._feeds.get(turn_id), self._readings.get(turn_id)
@@ -94,24 +100,46 @@ class TurnRunner:
             reading.cancel()
 
     async def drain(self) -> None:
-        """End every turn and wait until all are settled: the server is closing."""
+        """End every turn and wait, within the named time, until all are settled: the server is closing."""
+        self._closing = True
         for reading in self._readings.values():
             reading.cancel()
-        await asyncio.gather(*self._turns.values(), return_exceptions=True)
+        if self._turns:
+            await asyncio.wait(list(self._turns.values()), timeout=config.DRAIN_SECONDS)
+        self._closing = False
 
     async def _run(self, feed: Feed, reading: asyncio.Task[Outcome]) -> None:
         # Only the reading is ever cancelled; this task always comes to the settlement.
-        checkpoints = asyncio.create_task(_keep_checkpoints(feed))
+        checkpoints = asyncio.create_task(_keep_checkpoints(feed, reading))
         await asyncio.wait([reading])
         checkpoints.cancel()
         await asyncio.wait([checkpoints])
         try:
-            await _settle(feed.turn_id, _outcome_of(feed, reading))
+            await self._settle(feed.turn_id, _outcome_of(feed, reading))
         finally:
             feed.ended = True
             feed.tell()
             for table in (self._feeds, self._readings, self._turns):
                 table.pop(feed.turn_id, None)
+
+    async def _settle(self, turn_id: str, outcome: Outcome) -> None:
+        """Settle, however long the database is away: nobody else knows the exact end of this reply."""
+        delay = config.SETTLE_RETRY_SECONDS
+        while True:
+            try:
+                await in_meter_thread(settle_turn, turn_id, outcome)
+            except DatabaseUnavailable:
+                _log.warning("turn waits for the database", extra={"turn_id": turn_id})
+            except Exception:  # noqa: BLE001 - logged
+                # A broken promise of the books. The hold stands, and recovery tries from the last checkpoint.
+                _log.exception("turn not settled", extra={"turn_id": turn_id})
+                return
+            else:
+                return
+            if self._closing:
+                return
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, config.SETTLE_RETRY_MOST_SECONDS)
 
 
 def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
@@ -126,19 +154,27 @@ def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
 
 async def _consume(feed: Feed, provider: ProviderName, call: ChatCall) -> Outcome:
     completion, error = Completion.PARTIAL, None
+    size, most = 0, call.max_tokens * config.MAX_BYTES_PER_TOKEN
     try:
-        async with aclosing(stream_chat(provider, call)) as events:
+        async with asyncio.timeout(config.MAX_TURN_SECONDS), aclosing(stream_chat(provider, call)) as events:
             async for event in events:
                 match event:
                     case TextDelta(text=text):
+                        size += len(text.encode())
                         feed.parts.append(text)
                         feed.tell()
                     case UsageSeen(usage=usage, final=final):
                         feed.usage, feed.usage_final = usage, final
                     case Completed():
                         completion = Completion.COMPLETE
+                if size > most:
+                    # A server that ignores the limit it was given would write, and cost, without an end.
+                    error = ProviderError(_TOO_MUCH, kind="too_much")
+                    break
     except asyncio.CancelledError:
         completion = Completion.STOPPED if feed.stopping else Completion.PARTIAL
+    except TimeoutError:
+        error = ProviderError(_TOO_LONG, kind="too_long")
     except ProviderError as caught:
         error = caught
     if completion == Completion.PARTIAL and error is None:
@@ -146,41 +182,54 @@ async def _consume(feed: Feed, provider: ProviderName, call: ChatCall) -> Outcom
     return Outcome(feed.text, feed.usage, feed.usage_final, completion, error)
 
 
-async def _settle(turn_id: str, outcome: Outcome) -> None:
-    for delay in (*_SETTLE_RETRY_SECONDS, None):
+async def _keep_checkpoints(feed: Feed, reading: asyncio.Task[Outcome]) -> None:
+    while True:
+        await asyncio.sleep(config.CHECKPOINT_SECONDS)
+        usage_json = dump_usage(feed.usage, final=feed.usage_final)
         try:
-            await in_thread(settle_turn, turn_id, outcome)
+            standing = await in_meter_thread(_write_checkpoint, feed.turn_id, feed.text, usage_json)
         except DatabaseUnavailable:
-            if delay is None:
-                # The hold stands and the last checkpoint is kept; recovery settles it when the database is back.
-                _log.exception("turn not settled", extra={"turn_id": turn_id})
-                return
-            await asyncio.sleep(delay)
-        else:
+            _log.warning("checkpoint not written", extra={"turn_id": feed.turn_id})
+            continue
+        except Exception:  # noqa: BLE001 - logged; the next checkpoint may succeed
+            _log.exception("checkpoint not written", extra={"turn_id": feed.turn_id})
+            continue
+        if standing is not Standing.RUNNING:
+            # Stopped from another process, or settled by one that believed this one dead: no hold covers it any more.
+            feed.stopping = standing is Standing.STOPPING
+            reading.cancel()
             return
 
 
-async def _keep_checkpoints(feed: Feed) -> None:
-    while True:
-        await asyncio.sleep(config.CHECKPOINT_SECONDS)
-        try:
-            await in_thread(_write_checkpoint, feed.turn_id, feed.text, dump_usage(feed.usage, final=feed.usage_final))
-        except DatabaseUnavailable:
-            _log.warning("checkpoint not written", extra={"turn_id": feed.turn_id})
+class Standing(StrEnum):
+    """What a checkpoint found out about its turn."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
 
 
-def _write_checkpoint(turn_id: str, text: str, usage_json: str | None) -> None:
+def _write_checkpoint(turn_id: str, text: str, usage_json: str | None) -> Standing:
     with transaction() as session:
-        session.connection().execute(
-            update(Turn)
-            .where(col(Turn.id) == turn_id, col(Turn.state).in_(OPEN_STATES))
-            .values(
-                state=TurnState.STREAMING if text else TurnState.HELD,
-                text=text,
-                usage_json=usage_json,
-                lease_until=now() + timedelta(seconds=config.TURN_LEASE_SECONDS),
+        lease = database_now(session) + timedelta(seconds=config.TURN_LEASE_SECONDS)
+        row = (
+            session.connection()
+            .execute(
+                update(Turn)
+                .where(col(Turn.id) == turn_id, col(Turn.state).in_(OPEN_STATES))
+                .values(
+                    state=TurnState.STREAMING if text else TurnState.HELD,
+                    text=text,
+                    usage_json=usage_json,
+                    lease_until=lease,
+                )
+                .returning(col(Turn.stop_requested))
             )
+            .scalar_one_or_none()
         )
+    if row is None:
+        return Standing.ENDED
+    return Standing.STOPPING if row else Standing.RUNNING
 
 
 runner = TurnRunner()

@@ -19,13 +19,11 @@ from projectloom.errors import LoomError
 from projectloom.ids import new_id
 from projectloom.ledger.holds import capture, void
 from projectloom.metering.cards import card_version
-from projectloom.metering.models import Completion, Funding, Turn, TurnState, UsageRecord
+from projectloom.metering.models import OPEN_STATES, Completion, Funding, Turn, TurnState, UsageRecord
 from projectloom.pricing import charge, likely_tokens, provider_cost
 from projectloom.tokens import Usage
 
 _log = logging.getLogger(__name__)
-
-OPEN_STATES = (TurnState.HELD, TurnState.STREAMING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from projectloom import config
-from projectloom.db import in_thread, reading
-from projectloom.errors import NotFound, TooManyRequests
-from projectloom.metering.models import Turn
+from projectloom.db import in_thread, reading, transaction
+from projectloom.errors import NotFound
+from projectloom.metering.models import OPEN_STATES, Turn
 from projectloom.metering.opening import TurnRequest, open_turn
 from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.running import runner
-from projectloom.metering.settling import OPEN_STATES
 from projectloom.money import Nanos
 
 
@@ -55,9 +53,8 @@ TurnEvent = Text | Settled
 async def start_turn(request: TurnRequest) -> StartedTurn:
     """Hold, commit, and begin the call. Returns as soon as the turn is durable, before the provider answers.
 
-    Raises what :func:`projectloom.metering.opening.open_turn` raises, and TooManyRequests.
+    Raises what :func:`projectloom.metering.opening.open_turn` raises.
     """
-    await in_thread(_check_running, request.user_id)
     # Once begun, opening runs to its end even if the caller leaves; a committed turn must find its runner.
     return await asyncio.shield(asyncio.ensure_future(_open_and_run(request)))
 
@@ -76,15 +73,6 @@ async def _open_and_run(request: TurnRequest) -> StartedTurn:
         clamped=turn.clamped,
         held_nanos=Nanos(turn.held_nanos),
     )
-
-
-def _check_running(user_id: str) -> None:
-    query = select(func.count()).select_from(Turn).where(Turn.user_id == user_id, col(Turn.state).in_(OPEN_STATES))
-    with reading() as session:
-        if session.exec(query).one() >= config.MAX_RUNNING_TURNS_PER_PERSON:
-            raise TooManyRequests(
-                "Too many replies are being written at once. Please wait for one to end.", retry_after=5
-            )
 
 
 async def watch_turn(user_id: str, turn_id: str) -> AsyncIterator[TurnEvent]:
@@ -133,8 +121,17 @@ async def stop_turn(user_id: str, turn_id: str) -> None:
     Raises:
         NotFound: there is no such turn, or it is somebody else's.
     """
-    await in_thread(_find_turn, user_id, turn_id)
+    await in_thread(_request_stop, user_id, turn_id)
+    # Another process sees the request at its next checkpoint.
     runner.stop(turn_id)
+
+
+def _request_stop(user_id: str, turn_id: str) -> None:
+    with transaction() as session:
+        turn = _owned(session, user_id, turn_id)
+        if turn.state in OPEN_STATES:
+            turn.stop_requested = True
+            session.add(turn)
 
 
 def _find_turn(user_id: str, turn_id: str) -> None:

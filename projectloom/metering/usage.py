@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import case, func, select
+from sqlalchemy import BigInteger, case, cast, func, select
 from sqlmodel import Session, col
 
 from projectloom.clock import now
@@ -90,8 +90,9 @@ def _grouped(
     session: Session, user_id: str, start: datetime | None, end: datetime | None, column: str
 ) -> tuple[UsageLine, ...]:
     name = col(getattr(UsageRecord, column))
+    # Added as wide numbers: four columns of what a provider reported may not fit into one.
     inputs = (
-        col(UsageRecord.input_tokens)
+        cast(UsageRecord.input_tokens, BigInteger)
         + col(UsageRecord.cache_read_tokens)
         + col(UsageRecord.cache_write_5m_tokens)
         + col(UsageRecord.cache_write_1h_tokens)

@@ -1,25 +1,26 @@
 """The money door: Stripe, and nothing else.
 
 This room promises that what it hands on was verified (a signature, or an answer over the secret key) and speaks our
-words; no Stripe object leaves it. It knows no orders and no people, only the ids it is given.
+words; no Stripe object leaves it. It knows no orders and no people, only the ids it is given. Cents exist only here and
+in the orders.
 """
 
-from projectloom.payments.stripe import (
-    CheckoutFacts,
-    CheckoutTerms,
-    SignedEvent,
-    create_session,
-    event_facts,
-    retrieve_session,
-    verify_event,
-)
+from projectloom.payments.checkout import CheckoutFacts, CheckoutTerms, create_session, retrieve_session, sessions_since
+from projectloom.payments.events import SignedEvent, event_facts, read_event, verify_event
+from projectloom.payments.reversals import ReversalFacts, Stage, create_refund, reversals_since
 
 __all__ = [
     "CheckoutFacts",
     "CheckoutTerms",
+    "ReversalFacts",
     "SignedEvent",
+    "Stage",
+    "create_refund",
     "create_session",
     "event_facts",
+    "read_event",
     "retrieve_session",
+    "reversals_since",
+    "sessions_since",
     "verify_event",
 ]

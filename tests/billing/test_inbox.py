@@ -1,9 +1,14 @@
 """Kept before it is acted upon, handled once, and never answered with success unless it is recorded."""
 
-import pytest
-from sqlalchemy import text
+from contextlib import suppress
+from datetime import timedelta
 
-from projectloom.billing.inbox import receive_event
+import pytest
+from sqlalchemy import text, update
+
+from projectloom.billing.inbox import receive_event, retry_events
+from projectloom.billing.models import StripeEvent
+from projectloom.clock import now
 from projectloom.db import transaction
 from projectloom.errors import DatabaseUnavailable, InvalidEvent, InvalidSignature
 from tests.billing.conftest import Shop
@@ -51,7 +56,7 @@ def test_an_event_id_that_comes_again_with_other_content_changes_nothing(shop: S
     assert shop.balance == "10.00"
 
 
-def test_an_effect_that_cannot_be_written_takes_the_event_back_so_that_stripe_sends_it_again(shop: Shop):
+def test_an_effect_that_cannot_be_written_leaves_the_event_kept_and_due(shop: Shop):
     order_id = shop.order(25)
     body = shop.completed(order_id)
     with transaction() as session:
@@ -60,7 +65,24 @@ def test_an_effect_that_cannot_be_written_takes_the_event_back_so_that_stripe_se
         shop.deliver(body)
     with transaction() as session:
         session.connection().execute(text("ALTER TABLE postings_away RENAME TO postings"))
-    assert shop.events() == []
+    (kept,) = shop.events()
+    assert (kept.handled_at, kept.next_try_at is not None) == (None, True)
     assert (shop.row(order_id).status, shop.balance) == ("pending", "0.00")
     shop.deliver(body)
     assert shop.balance == "27.00"
+
+
+def test_an_event_that_nobody_could_handle_is_tried_again_by_ourselves_until_it_is_done(shop: Shop):
+    order_id = shop.order(25)
+    # A posting that the books forbid stands in the way: an error that is not the database being away.
+    with transaction() as session:
+        session.connection().execute(text("ALTER TABLE credit_lots RENAME COLUMN kind TO kind_away"))
+    with suppress(DatabaseUnavailable):
+        shop.deliver(shop.completed(order_id))
+    with transaction() as session:
+        session.connection().execute(text("ALTER TABLE credit_lots RENAME COLUMN kind_away TO kind"))
+        session.connection().execute(update(StripeEvent).values(next_try_at=now() - timedelta(seconds=1)))
+    assert shop.balance == "0.00"
+    assert retry_events() == 1
+    assert shop.balance == "27.00"
+    assert retry_events() == 0

@@ -1,41 +1,34 @@
-"""The sandbox's credit is worth nothing, so it may not be spent on the operator's real keys."""
+"""Play money never meets live keys, in either direction."""
 
 import pytest
 
-from projectloom.billing.models import Order, OrderStatus
-from projectloom.billing.origin import refuse_play_money
-from projectloom.clock import now
+from projectloom.billing.origin import stamp_books
 from projectloom.config import ConfigurationError, settings
-from projectloom.db import transaction
 
 
-@pytest.fixture
-def sold_by_the_sandbox(person: str) -> None:
-    with transaction() as session:
-        session.add(
-            Order(
-                id="ord_play",
-                user_id=person,
-                status=OrderStatus.COMPLETED,
-                completed_at=now(),
-                price_cents=2_500,
-                bonus_cents=200,
-                currency="usd",
-                livemode=False,
-                sandbox=True,
-            )
-        )
-
-
-def test_live_keys_are_refused_on_a_database_with_play_money(sold_by_the_sandbox: None, monkeypatch):
-    refuse_play_money()
+def set_live_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-live-0123456789")
     settings.cache_clear()
+
+
+def test_live_keys_are_refused_on_books_that_the_sandbox_kept(books, monkeypatch):
+    stamp_books()
+    stamp_books()
+    set_live_key(monkeypatch)
     with pytest.raises(ConfigurationError, match="play money"):
-        refuse_play_money()
+        stamp_books()
 
 
-def test_live_keys_are_fine_on_a_database_without_it(books, monkeypatch):
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-live-0123456789")
+def test_a_sandbox_is_refused_on_real_books(books, monkeypatch):
+    set_live_key(monkeypatch)
+    stamp_books()
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
     settings.cache_clear()
-    refuse_play_money()
+    with pytest.raises(ConfigurationError, match="real"):
+        stamp_books()
+
+
+def test_without_a_database_of_its_own_the_sandbox_keeps_its_books_apart(monkeypatch):
+    play = settings().sql_url
+    set_live_key(monkeypatch)
+    assert settings().sql_url != play

@@ -77,7 +77,6 @@ class World:
                     bonus_cents=0,
                     currency="usd",
                     livemode=False,
-                    sandbox=False,
                 )
             )
             session.flush()

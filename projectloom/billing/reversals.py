@@ -1,0 +1,132 @@
+"""Refunds and disputes: the books follow Stripe, whatever order its reports come in.
+
+A report raises the stage of its row; :func:`follow` then brings the books to that stage, once. A report that comes
+before its payment waits for it. The bonus goes back in proportion to the money, rounded in the person's favour.
+"""
+
+import logging
+
+from sqlmodel import Session, col, select
+
+from projectloom.billing.models import Order, OrderStatus, Reversal
+from projectloom.db import insert_once, transaction
+from projectloom.ledger.reversals import freeze, put_back, take_back
+from projectloom.money import from_cents
+from projectloom.payments import ReversalFacts, Stage
+
+_log = logging.getLogger(__name__)
+
+
+def record_reversal(facts: ReversalFacts) -> None:
+    """Note a report in a transaction of its own and follow it."""
+    with transaction() as session:
+        note_reversal(session, facts)
+
+
+def note_reversal(session: Session, facts: ReversalFacts) -> None:
+    """Note a report and bring its order's books to where Stripe says they are."""
+    row = Reversal(
+        id=facts.id,
+        kind=facts.kind,
+        payment_intent_id=facts.payment_intent_id,
+        amount_cents=facts.amount_cents,
+        currency=facts.currency,
+        reported=facts.stage,
+    )
+    # The order first: every path to the books of one purchase locks its order before anything else.
+    order = session.exec(
+        select(Order).where(Order.payment_intent_id == facts.payment_intent_id).with_for_update()
+    ).one_or_none()
+    insert_once(session, Reversal, row.model_dump(), key=["id"])
+    known = session.get_one(Reversal, facts.id, with_for_update=True, populate_existing=True)
+    known.reported = max(known.reported, facts.stage)
+    session.add(known)
+    session.flush()
+    if order is not None:
+        follow(session, order)
+
+
+def follow(session: Session, order: Order) -> None:
+    """Bring the books of a credited order to the stage of each of its refunds and disputes. The order is locked."""
+    if order.completed_at is None or order.payment_intent_id is None:
+        return
+    query = select(Reversal).where(Reversal.payment_intent_id == order.payment_intent_id)
+    rows = list(session.exec(query.order_by(col(Reversal.created_at), col(Reversal.id))).all())
+    for row in rows:
+        row.order_id = order.id
+        if row.currency != order.currency:
+            _log.error("reversal in another currency", extra={"order_id": order.id, "reversal_id": row.id})
+        elif row.applied < row.reported:
+            _follow_one(session, order, row, rows)
+        session.add(row)
+    _name_status(order, rows)
+    session.add(order)
+    session.flush()
+
+
+def _follow_one(session: Session, order: Order, row: Reversal, rows: list[Reversal]) -> None:
+    before, row.applied = row.applied, row.reported
+    if before == Stage.OPEN:
+        put_back(
+            session,
+            user_id=order.user_id,
+            undone_key=f"freeze:{row.id}",
+            idempotency_key=f"unfreeze:{row.id}",
+            cause=row.id,
+        )
+    if row.reported == Stage.OPEN:
+        freeze(session, user_id=order.user_id, order_id=order.id, dispute_id=row.id)
+    elif row.reported == Stage.TAKEN:
+        _take(session, order, row, rows)
+    elif row.reported == Stage.UNDONE and before == Stage.TAKEN:
+        put_back(
+            session,
+            user_id=order.user_id,
+            undone_key=f"reversal:{row.id}",
+            idempotency_key=f"reinstatement:{row.id}",
+            cause=row.id,
+        )
+
+
+def _take(session: Session, order: Order, row: Reversal, rows: list[Reversal]) -> None:
+    standing = [other for other in rows if other is not row and other.applied == Stage.TAKEN]
+    paid = order.paid_cents or order.price_cents
+    returned = min(row.amount_cents + sum(other.amount_cents for other in standing), paid)
+    price, bonus = from_cents(order.price_cents), from_cents(order.bonus_cents)
+    # Whole shares of all that went back so far, less what was taken for the others: a full refund takes all, exactly.
+    row.paid_nanos = max(price * returned // paid - sum(other.paid_nanos for other in standing), 0)
+    row.bonus_nanos = max(bonus * returned // paid - sum(other.bonus_nanos for other in standing), 0)
+    if row.paid_nanos + row.bonus_nanos == 0:
+        return
+    take_back(
+        session,
+        user_id=order.user_id,
+        order_id=order.id,
+        idempotency_key=f"reversal:{row.id}",
+        cause=row.id,
+        paid_nanos=row.paid_nanos,
+        bonus_nanos=row.bonus_nanos,
+    )
+
+
+def _name_status(order: Order, rows: list[Reversal]) -> None:
+    disputed = any(row.kind == "dispute" and row.applied in (Stage.OPEN, Stage.TAKEN) for row in rows)
+    refunded = sum(row.amount_cents for row in rows if row.kind == "refund" and row.applied == Stage.TAKEN)
+    if disputed:
+        order.status = OrderStatus.DISPUTED
+    elif refunded >= (order.paid_cents or order.price_cents):
+        order.status = OrderStatus.REFUNDED
+    elif refunded:
+        order.status = OrderStatus.REFUNDED_IN_PART
+    else:
+        order.status = OrderStatus.COMPLETED
+
+
+def has_open_dispute(session: Session, *, user_id: str) -> bool:
+    """Whether a bank questions one of a person's payments now, which pauses their purchases."""
+    query = (
+        select(Reversal.id)
+        .join(Order, col(Order.id) == col(Reversal.order_id))
+        .where(Order.user_id == user_id, Reversal.kind == "dispute", Reversal.applied == int(Stage.OPEN))
+    )
+    return session.exec(query.limit(1)).first() is not None
