@@ -13,7 +13,7 @@ from projectloom.api.app import create_api
 from projectloom.billing.origin import stamp_books
 from projectloom.config import SANDBOX_PREFIX, settings
 from projectloom.db import in_thread
-from projectloom.jobs.recovery import keep_recovering
+from projectloom.jobs.periodic import JOBS, keep_running
 from projectloom.jobs.schema import migrate
 from projectloom.metering.cards import store_first_card
 from projectloom.metering.running import runner
@@ -36,13 +36,14 @@ class Service:
         await in_thread(migrate)
         await in_thread(store_first_card)
         await in_thread(stamp_books)
-        recovery = asyncio.create_task(keep_recovering())
         if self._sandbox is not None:
             await start_deliveries(self._sandbox)
+        jobs = [asyncio.create_task(keep_running(job), name=job.name) for job in JOBS]
         try:
             yield
         finally:
-            recovery.cancel()
+            for job in jobs:
+                job.cancel()
             await runner.drain()
             if self._sandbox is not None:
                 await stop_deliveries(self._sandbox)

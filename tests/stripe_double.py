@@ -82,6 +82,8 @@ class StripeDouble:
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By the idempotency key that they were asked for under."""
     answers: list[tuple[int, bytes] | None] = field(default_factory=list)
     """The next answers in place of the usual ones: a status and a body, or None to hang up without one."""
 
@@ -93,6 +95,13 @@ class StripeDouble:
         self.asked.append(asked)
         if self.answers:
             return self.answers.pop(0)
+        path = asked.path.partition("?")[0]
+        if path in LISTS and asked.method == "GET":
+            held = {"/v1/checkout/sessions": self.sessions, "/v1/refunds": self.refunds}.get(path, {})
+            body = {"object": "list", "data": list(held.values()), "has_more": False, "url": path}
+            return 200, json.dumps(body).encode()
+        if path == "/v1/refunds":
+            return 200, json.dumps(self._refund(asked)).encode()
         if asked.method == "POST":
             order_id = asked.form["metadata[orderId]"]
             cents = int(asked.form["line_items[0][price_data][unit_amount]"])
@@ -103,6 +112,22 @@ class StripeDouble:
         if found is None:
             return 404, b'{"error": {"type": "invalid_request_error", "code": "resource_missing"}}'
         return 200, json.dumps(found).encode()
+
+    def _refund(self, asked: Asked) -> dict[str, Any]:
+        key = asked.headers["idempotency-key"]
+        made = {
+            "id": f"re_{len(self.refunds) + 1}",
+            "object": "refund",
+            "amount": int(asked.form["amount"]),
+            "charge": "ch_1",
+            "currency": "usd",
+            "payment_intent": asked.form["payment_intent"],
+            "status": "succeeded",
+        }
+        return self.refunds.setdefault(key, made)
+
+
+LISTS = ("/v1/checkout/sessions", "/v1/refunds", "/v1/disputes")
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from projectloom.api import auth, chat, credits, errors, preferences, webhooks
+from projectloom.api import auth, chat, credits, errors, preferences, statement, webhooks
 
 
 def create_api() -> FastAPI:
     """Every HTTP route of the product. Pages are mounted below it."""
     app = FastAPI(title="ProjectLoom", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     errors.install(app)
-    for module in (auth, preferences, credits, webhooks, chat):
+    for module in (auth, preferences, credits, statement, webhooks, chat):
         app.include_router(module.router)
     app.add_api_route("/api/{path:path}", _no_such_route, methods=list(_METHODS), include_in_schema=False)
     return app

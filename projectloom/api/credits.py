@@ -35,6 +35,7 @@ async def get_balance(request: Request) -> JSONResponse:
         | dollars("available", balances.available_nanos)
         | dollars("held", balances.held_nanos)
         | dollars("debt", balances.debt_nanos)
+        | dollars("frozen", balances.frozen_nanos)
     )
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from projectloom import config
 from projectloom.billing.models import Order
+from projectloom.billing.refunds import is_refundable
 from projectloom.db import reading
 from projectloom.money import Nanos, from_cents
 
@@ -22,16 +23,18 @@ class OrderView:
     credit_nanos: Nanos
     created_at: datetime
     completed_at: datetime | None
+    refundable: bool
+    """Whether the person may take it back by themselves now."""
 
 
 def list_orders(user_id: str) -> list[OrderView]:
     """A person's purchases, the latest first."""
     query = select(Order).where(Order.user_id == user_id).order_by(col(Order.id).desc()).limit(config.PURCHASES_SHOWN)
     with reading() as session:
-        return [_view(order) for order in session.exec(query).all()]
+        return [_view(session, order) for order in session.exec(query).all()]
 
 
-def _view(order: Order) -> OrderView:
+def _view(session: Session, order: Order) -> OrderView:
     return OrderView(
         id=order.id,
         status=order.status,
@@ -40,4 +43,5 @@ def _view(order: Order) -> OrderView:
         credit_nanos=from_cents(order.price_cents + order.bonus_cents),
         created_at=order.created_at,
         completed_at=order.completed_at,
+        refundable=is_refundable(session, order),
     )

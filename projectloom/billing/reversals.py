@@ -77,6 +77,8 @@ def _follow_one(session: Session, order: Order, row: Reversal, rows: list[Revers
     if row.reported == Stage.OPEN:
         freeze(session, user_id=order.user_id, order_id=order.id, dispute_id=row.id)
     elif row.reported == Stage.TAKEN:
+        # What the person's own request put out of reach is what this refund is about.
+        release_refund(session, order)
         _take(session, order, row, rows)
     elif row.reported == Stage.UNDONE and before == Stage.TAKEN:
         put_back(
@@ -120,6 +122,30 @@ def _name_status(order: Order, rows: list[Reversal]) -> None:
         order.status = OrderStatus.REFUNDED_IN_PART
     else:
         order.status = OrderStatus.COMPLETED
+
+
+def refund_freeze(order: Order) -> str:
+    """What the credit of a requested refund is frozen under: another request is another freeze."""
+    if order.refund_requested_at is None:
+        raise ValueError("no refund is requested")
+    return f"refund:{order.id}:{order.refund_requested_at.isoformat()}"
+
+
+def release_refund(session: Session, order: Order) -> None:
+    """Let go of what a requested refund put out of reach, if one is open. The order is locked."""
+    if order.refund_requested_at is None:
+        return
+    held_under = refund_freeze(order)
+    order.refund_requested_at = None
+    session.add(order)
+    session.flush()
+    put_back(
+        session,
+        user_id=order.user_id,
+        undone_key=f"freeze:{held_under}",
+        idempotency_key=f"unfreeze:{held_under}",
+        cause=order.id,
+    )
 
 
 def has_open_dispute(session: Session, *, user_id: str) -> bool:

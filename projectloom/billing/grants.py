@@ -1,0 +1,33 @@
+"""Credit that the operator gives to a person."""
+
+from datetime import timedelta
+
+from projectloom.accounts.users import find_user, normalise_email
+from projectloom.clock import now
+from projectloom.db import transaction
+from projectloom.errors import InvalidAmount, NotFound
+from projectloom.ledger.credits import grant
+from projectloom.money import format_usd, from_usd
+
+_MOST_USD = 10_000
+
+
+def give(email: str, dollars: int, *, reason: str, days: int | None = None) -> str:
+    """Give whole dollars to the person with this e-mail, once for the reason; what was done, as a sentence.
+
+    Raises:
+        NotFound: nobody has this e-mail. InvalidInput: it is none. InvalidAmount: not between $1 and $10,000.
+        IdempotencyConflict: the same reason gave another amount before.
+    """
+    if not 1 <= dollars <= _MOST_USD or (days is not None and days < 1):
+        raise InvalidAmount("Give between 1 and 10,000 whole dollars, for at least one day.")
+    address = normalise_email(email)
+    expires_at = None if days is None else now() + timedelta(days=days)
+    with transaction() as session:
+        user = find_user(session, email=address)
+        if user is None:
+            raise NotFound("Nobody has an account with that e-mail.")
+        amount = from_usd(dollars)
+        posted = grant(session, user_id=user.id, reason=reason, amount_nanos=amount, expires_at=expires_at)
+    before = " They had it before; nothing was added." if posted.replayed else ""
+    return f"{format_usd(amount)} for {address}, entry {posted.entry_id}.{before}"

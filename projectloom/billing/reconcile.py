@@ -1,0 +1,125 @@
+"""Reconciling: what Stripe holds against what the books hold, in both directions.
+
+Everything that Stripe lists goes through the same functions as its events, so a lost webhook heals by itself. What
+cannot be healed is reported for a person to look at. Running it twice, or twice at once, changes nothing more.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+
+from projectloom import config
+from projectloom.billing.fulfillment import Fulfillment, fulfill_checkout
+from projectloom.billing.models import Order, OrderStatus
+from projectloom.billing.refunds import finish_refund
+from projectloom.billing.reversals import record_reversal
+from projectloom.db import in_thread, reading, transaction
+from projectloom.errors import InvalidEvent, NotFound, PaymentUnavailable
+from projectloom.payments import CheckoutFacts, retrieve_session, reversals_since, sessions_since
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ReconcileReport:
+    """What one run looked at, healed, and could not heal."""
+
+    sessions: int = 0
+    reversals: int = 0
+    healed: list[str] = field(default_factory=list[str])
+    """Orders that were paid and are credited only now."""
+    problems: list[str] = field(default_factory=list[str])
+    """What a person must look at, one sentence each."""
+
+    def __str__(self) -> str:
+        """For an operator's terminal."""
+        lines = [f"{self.sessions} sessions and {self.reversals} refunds and disputes of Stripe's were compared."]
+        lines += [f"healed    {order_id} was paid and is credited now" for order_id in self.healed]
+        lines += [f"PROBLEM   {problem}" for problem in self.problems]
+        return "\n".join([*lines, "Stripe and the books agree." if not self.problems else "Somebody must look."])
+
+
+async def reconcile(since: datetime) -> ReconcileReport:
+    """Compare everything since a moment, and every order that still waits whatever its age.
+
+    Raises:
+        PaymentUnavailable: Stripe is not set up, or did not answer. What was compared until then is healed.
+    """
+    report = ReconcileReport()
+    listed: set[str] = set()
+    async for facts in sessions_since(since):
+        listed.add(facts.order_id)
+        await _compare(facts, report)
+    for order_id, session_id in await in_thread(_waiting, since):
+        if order_id not in listed:
+            await _ask_about(order_id, session_id, report)
+    async for reversal in reversals_since(since):
+        report.reversals += 1
+        await in_thread(record_reversal, reversal)
+    for order_id in await in_thread(_refunds_due):
+        await _ask_again(order_id, report)
+    report.problems += await in_thread(_problems, since, listed)
+    for problem in report.problems:
+        _log.error("reconcile: %s", problem)
+    return report
+
+
+async def _compare(facts: CheckoutFacts, report: ReconcileReport) -> None:
+    report.sessions += 1
+    if await in_thread(_fulfill, facts) == Fulfillment.CREDITED:
+        report.healed.append(facts.order_id)
+
+
+async def _ask_about(order_id: str, session_id: str, report: ReconcileReport) -> None:
+    try:
+        await _compare(await retrieve_session(session_id), report)
+    except (NotFound, InvalidEvent):
+        report.problems.append(f"order {order_id}: Stripe does not know its session {session_id}")
+
+
+async def _ask_again(order_id: str, report: ReconcileReport) -> None:
+    try:
+        await finish_refund(order_id)
+    except PaymentUnavailable:
+        report.problems.append(f"order {order_id}: its refund was requested and Stripe has not made it")
+
+
+def _fulfill(facts: CheckoutFacts) -> Fulfillment:
+    with transaction() as session:
+        return fulfill_checkout(session, facts)
+
+
+def _waiting(since: datetime) -> list[tuple[str, str]]:
+    """Orders older than the window that nobody has closed; a bank may take days."""
+    query = (
+        select(Order.id, Order.session_id)
+        .where(Order.status == OrderStatus.PENDING, col(Order.session_id).is_not(None), Order.created_at < since)
+        .order_by(col(Order.id).desc())
+        .limit(config.RECONCILE_ORDERS)
+    )
+    with reading() as session:
+        return [(order_id, session_id) for order_id, session_id in session.exec(query).all() if session_id]
+
+
+def _refunds_due() -> list[str]:
+    query = select(Order.id).where(col(Order.refund_requested_at).is_not(None)).limit(config.RECONCILE_ORDERS)
+    with reading() as session:
+        return list(session.exec(query).all())
+
+
+def _problems(since: datetime, listed: set[str]) -> list[str]:
+    # A session that was opened just before the window may have been paid within it.
+    sure = since + timedelta(seconds=config.CHECKOUT_LIFETIME_SECONDS)
+    with reading() as session:
+        aside = session.exec(select(Order.id, Order.problem).where(Order.status == OrderStatus.SET_ASIDE)).all()
+        credited = session.exec(
+            select(Order.id).where(col(Order.completed_at).is_not(None), Order.created_at >= sure)
+        ).all()
+    problems = [f"order {order_id} is set aside: {problem}" for order_id, problem in aside]
+    return problems + [
+        f"order {order_id} is credited, but Stripe does not list its session"
+        for order_id in credited
+        if order_id not in listed
+    ]

@@ -1,0 +1,116 @@
+"""Self-service refunds: an unspent purchase, within the named days, back to where it was paid from.
+
+The credit is put out of reach first, then Stripe is asked, under the order's own key, so that the money cannot be spent
+while it is on its way back and is never sent twice. If Stripe refuses, the credit returns; if it does not answer, the
+reconciler asks again.
+"""
+
+import logging
+from datetime import timedelta
+
+from sqlmodel import Session, func, select
+
+from projectloom import config
+from projectloom.billing.models import Order, OrderStatus, Reversal
+from projectloom.billing.reversals import note_reversal, refund_freeze, release_refund
+from projectloom.clock import now
+from projectloom.db import in_thread, transaction
+from projectloom.errors import NotFound, NotRefundable, PaymentUnavailable
+from projectloom.ledger.accounts import lock_accounts, read_balances
+from projectloom.ledger.lots import lots_of
+from projectloom.ledger.reversals import freeze
+from projectloom.money import from_cents
+from projectloom.payments import ReversalFacts, create_refund
+
+_log = logging.getLogger(__name__)
+
+_REFUSED = range(400, 500)
+# Stripe's "the same key is in use" and "too many requests": it has not said no.
+_NOT_YET = (409, 429)
+
+
+async def request_refund(user_id: str, order_id: str) -> None:
+    """Give back a purchase of the person's that is unspent.
+
+    Raises:
+        NotFound: there is no such purchase, or it is somebody else's.
+        NotRefundable: too old, spent in part, refunded or disputed before.
+        PaymentUnavailable: Stripe refused; the credit is there again. Or it did not answer; the reconciler goes on.
+    """
+    await in_thread(_reserve, user_id, order_id)
+    await finish_refund(order_id)
+
+
+async def finish_refund(order_id: str) -> None:
+    """Ask Stripe for a refund that was requested, or ask again; the key makes it the same one.
+
+    Raises:
+        PaymentUnavailable: as :func:`request_refund`.
+    """
+    wanted = await in_thread(_wanted, order_id)
+    if wanted is None:
+        return
+    payment_intent_id, cents = wanted
+    try:
+        facts = await create_refund(
+            payment_intent_id=payment_intent_id, amount_cents=cents, idempotency_key=f"refund:{order_id}"
+        )
+    except PaymentUnavailable as error:
+        status = error.data.get("status")
+        if isinstance(status, int) and status in _REFUSED and status not in _NOT_YET:
+            await in_thread(_give_up, order_id)
+        raise
+    await in_thread(_made, order_id, facts)
+
+
+def is_refundable(session: Session, order: Order) -> bool:
+    """Whether the buyer may take this purchase back: recent, whole, and not reversed before."""
+    if order.status != OrderStatus.COMPLETED or order.completed_at is None or order.refund_requested_at is not None:
+        return False
+    if order.completed_at < now() - timedelta(days=config.REFUND_DAYS):
+        return False
+    reversed_before = session.exec(
+        select(func.count()).select_from(Reversal).where(Reversal.order_id == order.id)
+    ).one()
+    left = sum(lot.remaining_nanos for lot in lots_of(session, idempotency_key=f"top_up:{order.id}"))
+    return not reversed_before and left == _credit(order)
+
+
+def _reserve(user_id: str, order_id: str) -> None:
+    with transaction() as session:
+        order = session.get(Order, order_id, with_for_update=True)
+        if order is None or order.user_id != user_id:
+            raise NotFound("There is no such purchase.")
+        lock_accounts(session, user_id=user_id)
+        if not is_refundable(session, order):
+            raise NotRefundable
+        balances = read_balances(session, user_id=user_id)
+        if balances is None or balances.posted_nanos - balances.held_nanos < _credit(order):
+            raise NotRefundable("A reply is being written with this credit. Please try again when it has ended.")
+        order.refund_requested_at = now()
+        session.add(order)
+        freeze(session, user_id=user_id, order_id=order_id, dispute_id=refund_freeze(order))
+
+
+def _credit(order: Order) -> int:
+    return from_cents(order.price_cents + order.bonus_cents)
+
+
+def _wanted(order_id: str) -> tuple[str, int] | None:
+    with transaction() as session:
+        order = session.get_one(Order, order_id)
+        if order.refund_requested_at is None or order.payment_intent_id is None:
+            return None
+        return order.payment_intent_id, order.paid_cents or order.price_cents
+
+
+def _made(order_id: str, facts: ReversalFacts) -> None:
+    with transaction() as session:
+        note_reversal(session, facts)
+        release_refund(session, session.get_one(Order, order_id, with_for_update=True))
+
+
+def _give_up(order_id: str) -> None:
+    _log.error("refund refused by Stripe", extra={"order_id": order_id})
+    with transaction() as session:
+        release_refund(session, session.get_one(Order, order_id, with_for_update=True))

@@ -1,0 +1,80 @@
+"""The periodic jobs, in one table: what runs, how often, and whether one server does it for all.
+
+Nothing that goes wrong ends a job: it is logged and tried again the next time.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from projectloom import config
+from projectloom.billing.expiry import expire_credit
+from projectloom.billing.inbox import retry_events
+from projectloom.billing.leases import take_lease
+from projectloom.billing.reconcile import reconcile
+from projectloom.clock import now
+from projectloom.config import settings
+from projectloom.db import in_meter_thread, in_thread
+from projectloom.errors import LoomError
+from projectloom.metering.recovery import recover_turns
+from projectloom.metering.running import runner
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One periodic job."""
+
+    name: str
+    seconds: float
+    """The pause after each run."""
+    run: Callable[[], Awaitable[object]]
+    leased: bool = False
+    """Whether one server does it for all."""
+
+
+async def _recover() -> None:
+    await in_meter_thread(recover_turns, runner.living())
+
+
+async def _retry_events() -> None:
+    await in_thread(retry_events)
+
+
+async def _expire() -> None:
+    await in_thread(expire_credit)
+
+
+async def _reconcile() -> None:
+    if settings().sells_credits:
+        await reconcile(now() - timedelta(seconds=config.RECONCILE_WINDOW_SECONDS))
+
+
+async def _reconcile_widely() -> None:
+    if settings().sells_credits:
+        await reconcile(now() - timedelta(days=config.RECONCILE_DAYS))
+
+
+JOBS = (
+    Job("recover turns", config.RECOVERY_INTERVAL_SECONDS, _recover),
+    Job("retry events", config.RETRY_EVENTS_SECONDS, _retry_events),
+    Job("expire credit", config.EXPIRE_SECONDS, _expire, leased=True),
+    Job("reconcile", config.RECONCILE_SECONDS, _reconcile, leased=True),
+    Job("reconcile widely", config.RECONCILE_WIDELY_SECONDS, _reconcile_widely, leased=True),
+)
+
+
+async def keep_running(job: Job) -> None:
+    """Run a job at once and then again after each pause, until cancelled."""
+    while True:
+        try:
+            if not job.leased or await in_thread(take_lease, job.name, job.seconds):
+                await job.run()
+        except LoomError as error:
+            _log.warning("job waits: %s", job.name, extra={"code": error.code})
+        except Exception:  # noqa: BLE001 - logged; nothing may end a job
+            _log.exception("job failed and will be tried again: %s", job.name)
+        await asyncio.sleep(job.seconds)
