@@ -8,10 +8,16 @@ import sqlite3
 from enum import StrEnum
 from typing import Any
 
-from projectloom.sandbox import store
-from projectloom.sandbox.stripe_objects import customer_details, event, payment_error, payment_intent
+from projectloom.sandbox import store, stripe_cards, stripe_charges, stripe_invoices
+from projectloom.sandbox.events import emit
+from projectloom.sandbox.store import Kept
+from projectloom.sandbox.stripe_cards import Behaviour
+from projectloom.sandbox.stripe_customers import living_customer, new_customer
+from projectloom.sandbox.stripe_lists import found
+from projectloom.sandbox.stripe_objects import customer_details, payment_error, payment_intent
 
 BANK_ANSWER_SECONDS = 4.0
+_SESSION = "checkout.session"
 
 
 class Outcome(StrEnum):
@@ -26,18 +32,10 @@ class Outcome(StrEnum):
     """The same, but the bank refuses."""
 
 
-def emit(db: sqlite3.Connection, kind: str, subject: dict[str, Any]) -> None:
-    """Queue an event that carries the subject as it is at this moment."""
-    moment = store.timestamp()
-    made = event(kind, subject, created=int(moment))
-    store.insert(db, made)
-    db.execute("INSERT INTO deliveries (event_id, next_attempt_at) VALUES (?, ?)", (made["id"], moment))
-
-
-def find_session(db: sqlite3.Connection, session_id: str) -> store.Kept | None:
+def find_session(db: sqlite3.Connection, session_id: str) -> Kept | None:
     """The session, expired first if its time is over."""
     expire_due(db)
-    return store.find(db, "checkout.session", session_id)
+    return store.find(db, _SESSION, session_id)
 
 
 def expire_due(db: sqlite3.Connection) -> None:
@@ -54,8 +52,13 @@ def expire(db: sqlite3.Connection, session: dict[str, Any]) -> dict[str, Any]:
     return session
 
 
-def act(db: sqlite3.Connection, kept: store.Kept, outcome: Outcome) -> dict[str, Any]:
-    """Do to an open session what the buyer chose, and return it as it is then.
+def saves_card(kept: Kept) -> bool:
+    """Whether the card that is used will be kept for later charges."""
+    return kept.private["payment_intent_data"].get("setup_future_usage") == "off_session"
+
+
+def act(db: sqlite3.Connection, kept: Kept, outcome: Outcome, card: Behaviour = Behaviour.OK) -> dict[str, Any]:
+    """Do to an open session what the buyer chose, and return it as it is then; ``card`` is how a saved one behaves.
 
     The caller holds the transaction in which it saw the session open.
     """
@@ -65,7 +68,7 @@ def act(db: sqlite3.Connection, kept: store.Kept, outcome: Outcome) -> dict[str,
         case Outcome.DECLINED:
             return _decline(db, kept)
         case Outcome.PAID:
-            return _pay(db, kept)
+            return _pay(db, kept, card)
         case Outcome.LATER_PAID | Outcome.LATER_FAILED:
             return _ask_the_bank(db, kept, confirmed=outcome is Outcome.LATER_PAID)
 
@@ -76,92 +79,109 @@ def settle_bank_answers(db: sqlite3.Connection) -> None:
     due = db.execute("SELECT session_id, confirmed FROM bank_answers WHERE due_at <= ?", (moment,))
     for row in due.fetchall():
         db.execute("DELETE FROM bank_answers WHERE session_id = ?", (row["session_id"],))
-        kept = store.find(db, "checkout.session", row["session_id"])
-        if kept is None:
-            raise RuntimeError(f"a bank answer for no session: {row['session_id']}")
-        _hear_from_the_bank(db, kept, confirmed=bool(row["confirmed"]))
+        _hear_from_the_bank(db, found(db, _SESSION, row["session_id"]), confirmed=bool(row["confirmed"]))
 
 
-def _intent_of(db: sqlite3.Connection, kept: store.Kept) -> dict[str, Any]:
-    if kept.body["payment_intent"]:
-        found = store.find(db, "payment_intent", kept.body["payment_intent"])
-        if found is None:
-            raise RuntimeError(f"session {kept.body['id']} names an intent that is not there")
-        return found.body
-    made = payment_intent(kept.body, created=int(store.timestamp()), asked=kept.private.get("payment_intent_data", {}))
+def _pay(db: sqlite3.Connection, kept: Kept, card: Behaviour) -> dict[str, Any]:
+    kept, customer = _with_customer(db, kept)
+    if not kept.body["amount_total"]:
+        session = _completed(kept.body, None) | {"payment_status": "no_payment_required"}
+    else:
+        intent = _intent_of(db, kept)
+        saved = customer["id"] if customer and saves_card(kept) else None
+        method = stripe_cards.new_card(db, email=_email(kept.body), customer=saved, behaviour=card)
+        intent = stripe_charges.succeed(db, intent, method)
+        session = _completed(kept.body, intent) | {"payment_status": "paid"}
+    session = _invoiced(db, Kept(kept.seq, session, kept.private), customer)
+    store.update(db, session)
+    emit(db, "checkout.session.completed", session)
+    return session
+
+
+def _decline(db: sqlite3.Connection, kept: Kept) -> dict[str, Any]:
+    error = payment_error("card_declined", "Your card was declined.", "generic_decline")
+    intent = _intent_of(db, kept)
+    stripe_charges.fail(db, intent, stripe_cards.new_card(db, email=_email(kept.body)), error)
+    session = kept.body | {"payment_intent": intent["id"]}
+    store.update(db, session)
+    return session
+
+
+def _ask_the_bank(db: sqlite3.Connection, kept: Kept, *, confirmed: bool) -> dict[str, Any]:
+    kept, _ = _with_customer(db, kept)
+    method = stripe_cards.new_bank_account(db, email=_email(kept.body))
+    session = _completed(kept.body, stripe_charges.wait(db, _intent_of(db, kept), method))
+    store.update(db, session)
+    due = store.timestamp() + BANK_ANSWER_SECONDS
+    db.execute("INSERT INTO bank_answers VALUES (?, ?, ?)", (session["id"], confirmed, due))
+    emit(db, "checkout.session.completed", session)
+    return session
+
+
+def _hear_from_the_bank(db: sqlite3.Connection, kept: Kept, *, confirmed: bool) -> None:
+    intent = _intent_of(db, kept)
+    known = store.find(db, "payment_method", intent["payment_method"])
+    method = known.body if known else stripe_cards.new_bank_account(db, email=_email(kept.body))
+    if not confirmed:
+        words = "The bank refused the payment."
+        stripe_charges.fail(db, intent, method, payment_error("payment_intent_payment_attempt_failed", words))
+        emit(db, "checkout.session.async_payment_failed", kept.body)
+        return
+    stripe_charges.succeed(db, intent, method)
+    session = kept.body | {"payment_status": "paid"}
+    customer = living_customer(db, session["customer"]) if session["customer"] else None
+    session = _invoiced(db, Kept(kept.seq, session, kept.private), customer)
+    store.update(db, session)
+    emit(db, "checkout.session.async_payment_succeeded", session)
+
+
+def _intent_of(db: sqlite3.Connection, kept: Kept) -> dict[str, Any]:
+    session = kept.body
+    if session["payment_intent"]:
+        intent = found(db, "payment_intent", session["payment_intent"]).body
+        if intent["amount"] == session["amount_total"] and intent["customer"] == session["customer"]:
+            return intent
+        # A code was entered after a card had been declined.
+        return intent | {"amount": session["amount_total"], "customer": session["customer"]}
+    made = payment_intent(
+        amount=session["amount_total"],
+        currency=session["currency"],
+        customer=session["customer"],
+        methods=session["payment_method_types"],
+        asked=kept.private["payment_intent_data"],
+    )
     store.insert(db, made)
+    emit(db, "payment_intent.created", made)
     return made
 
 
-def _pay(db: sqlite3.Connection, kept: store.Kept) -> dict[str, Any]:
-    intent = _succeeded(_intent_of(db, kept), method="pm_card_visa")
-    session = _completed(kept.body, intent) | {"payment_status": "paid"}
-    store.update(db, intent)
-    store.update(db, session)
-    emit(db, "payment_intent.succeeded", intent)
-    emit(db, "checkout.session.completed", session)
-    return session
+def _with_customer(db: sqlite3.Connection, kept: Kept) -> tuple[Kept, dict[str, Any] | None]:
+    """The session with its customer, who is made where the session needs one that it was not given."""
+    session = kept.body
+    if session["customer"]:
+        return kept, living_customer(db, session["customer"])
+    wanted = session["customer_creation"] == "always" or session["invoice_creation"]["enabled"] or saves_card(kept)
+    if not wanted:
+        return kept, None
+    customer = new_customer(db, metadata={}, email=_email(session), name="Sandbox Buyer")
+    return Kept(kept.seq, session | {"customer": customer["id"]}, kept.private), customer
 
 
-def _decline(db: sqlite3.Connection, kept: store.Kept) -> dict[str, Any]:
-    error = payment_error("card_declined", "Your card was declined.", "generic_decline")
-    intent = _intent_of(db, kept) | {"status": "requires_payment_method", "last_payment_error": error}
-    session = kept.body | {"payment_intent": intent["id"]}
-    store.update(db, intent)
-    store.update(db, session)
-    emit(db, "payment_intent.payment_failed", intent)
-    return session
+def _invoiced(db: sqlite3.Connection, kept: Kept, customer: dict[str, Any] | None) -> dict[str, Any]:
+    if customer is None or not kept.body["invoice_creation"]["enabled"]:
+        return kept.body
+    return kept.body | {"invoice": stripe_invoices.make_paid(db, kept, customer)["id"]}
 
 
-def _ask_the_bank(db: sqlite3.Connection, kept: store.Kept, *, confirmed: bool) -> dict[str, Any]:
-    intent = _intent_of(db, kept) | {
-        "status": "processing",
-        "last_payment_error": None,
-        "payment_method": "pm_us_bank_account",
-    }
-    session = _completed(kept.body, intent)
-    store.update(db, intent)
-    store.update(db, session)
-    db.execute(
-        "INSERT INTO bank_answers VALUES (?, ?, ?)",
-        (session["id"], confirmed, store.timestamp() + BANK_ANSWER_SECONDS),
-    )
-    emit(db, "payment_intent.processing", intent)
-    emit(db, "checkout.session.completed", session)
-    return session
+def _email(session: dict[str, Any]) -> str:
+    details: dict[str, Any] | None = session["customer_details"]
+    return (details["email"] if details else None) or "sandbox@example.com"
 
 
-def _hear_from_the_bank(db: sqlite3.Connection, kept: store.Kept, *, confirmed: bool) -> None:
-    intent = _intent_of(db, kept)
-    if confirmed:
-        intent = _succeeded(intent, method="pm_us_bank_account")
-        session = kept.body | {"payment_status": "paid"}
-        kinds = ("payment_intent.succeeded", "checkout.session.async_payment_succeeded")
-    else:
-        error = payment_error("payment_intent_payment_attempt_failed", "The bank refused the payment.")
-        intent = intent | {"status": "requires_payment_method", "last_payment_error": error, "payment_method": None}
-        session = kept.body
-        kinds = ("payment_intent.payment_failed", "checkout.session.async_payment_failed")
-    store.update(db, intent)
-    store.update(db, session)
-    emit(db, kinds[0], intent)
-    emit(db, kinds[1], session)
-
-
-def _succeeded(intent: dict[str, Any], *, method: str) -> dict[str, Any]:
-    return intent | {
-        "status": "succeeded",
-        "amount_received": intent["amount"],
-        "last_payment_error": None,
-        "payment_method": method,
-    }
-
-
-def _completed(session: dict[str, Any], intent: dict[str, Any]) -> dict[str, Any]:
-    email = session["customer_email"] or "sandbox@example.com"
+def _completed(session: dict[str, Any], intent: dict[str, Any] | None) -> dict[str, Any]:
     return session | {
         "status": "complete",
-        "payment_intent": intent["id"],
-        "customer_details": customer_details(email) | {"name": "Sandbox Buyer"},
+        "payment_intent": intent["id"] if intent else session["payment_intent"],
+        "customer_details": customer_details(_email(session)) | {"name": "Sandbox Buyer"},
         "url": None,
     }

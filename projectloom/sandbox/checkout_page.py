@@ -1,24 +1,28 @@
 """The page a person pays on: what Stripe's hosted checkout is, with a button for each thing that can happen there.
 
 Plain HTML and CSS in one answer: no script, nothing from elsewhere. Posting ``outcome`` to the page's own address acts
-and then redirects as Stripe does.
+and then redirects as Stripe does; ``promotion_code`` is redeemed first, and ``card`` says how a saved card will behave.
 """
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from projectloom.sandbox import checkout
+from projectloom.sandbox import checkout, promotions
 from projectloom.sandbox.bodies import read_body
 from projectloom.sandbox.checkout import Outcome
-from projectloom.sandbox.checkout_html import closed_page, message_page, open_page, respond
+from projectloom.sandbox.checkout_html import closed_page, open_page
+from projectloom.sandbox.page_shell import message_page, respond
 from projectloom.sandbox.store import Kept, Store
+from projectloom.sandbox.stripe_cards import Behaviour
 
 MAX_FORM_BYTES = 4_096
+APPLY = "apply"
 
 
 class PageFault(Exception):
@@ -27,6 +31,26 @@ class PageFault(Exception):
     def __init__(self, status: int, title: str, words: str) -> None:
         super().__init__(title)
         self.status, self.title, self.words = status, title, words
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What the form said."""
+
+    outcome: Outcome | None
+    """None only redeems the code."""
+    code: str
+    card: Behaviour
+
+    @classmethod
+    def of(cls, form: dict[str, list[str]]) -> "_Choice":
+        word = form.get("outcome", [""])[-1]
+        try:
+            outcome = None if word == APPLY else Outcome(word)
+            card = Behaviour(form.get("card", [Behaviour.OK])[-1])
+        except ValueError:
+            raise PageFault(400, "That is not possible here", "This page has no button for what was asked.") from None
+        return cls(outcome, form.get("promotion_code", [""])[-1], card)
 
 
 def checkout_router(kept: Store, wake: Callable[[], None]) -> APIRouter:
@@ -48,14 +72,11 @@ def checkout_router(kept: Store, wake: Callable[[], None]) -> APIRouter:
         too_large = PageFault(413, "That is too large", "The form sent more than this page has.")
         body = await read_body(request, limit=MAX_FORM_BYTES, too_large=too_large)
         form = parse_qs(body.decode("utf-8", "replace"))
-        try:
-            outcome = Outcome(form.get("outcome", [""])[-1])
-        except ValueError:
-            raise PageFault(400, "That is not possible here", "This page has no button for what was asked.") from None
+        chosen = _Choice.of(form)
 
         def act() -> Response:
             with kept.transaction() as db:
-                return _chosen(db, session_id, outcome)
+                return _chosen(db, session_id, chosen)
 
         answer = await run_in_threadpool(act)
         wake()
@@ -82,16 +103,25 @@ def _page(kept: Kept, problem: str | None = None) -> Response:
     session = kept.body
     if session["status"] != "open":
         return respond(closed_page(session), leads_to=_return_addresses(session))
-    page = open_page(session, kept.private["items"], problem=problem)
+    page = open_page(session, kept.private["items"], saves_card=checkout.saves_card(kept), problem=problem)
     return respond(page, leads_to=_return_addresses(session))
 
 
-def _chosen(db: sqlite3.Connection, session_id: str, outcome: Outcome) -> Response:
+def _chosen(db: sqlite3.Connection, session_id: str, choice: _Choice) -> Response:
     kept = _session(db, session_id)
     if kept.body["status"] != "open":
         return _page(kept)
-    session = checkout.act(db, kept, outcome)
-    match outcome:
+    if choice.code or choice.outcome is None:
+        redeemed = promotions.redeem(db, kept, choice.code)
+        if redeemed is None:
+            return _page(kept, "This code is invalid.")
+        kept = redeemed
+    if choice.outcome is None:
+        return _page(kept)
+    if not kept.body["amount_total"] and choice.outcome not in {Outcome.PAID, Outcome.CANCEL}:
+        raise PageFault(400, "That is not possible here", "There is nothing to pay.")
+    session = checkout.act(db, kept, choice.outcome, choice.card)
+    match choice.outcome:
         case Outcome.DECLINED:
             return _page(kept, "Your card was declined. Try again, or choose another way to pay.")
         case Outcome.CANCEL:

@@ -5,6 +5,7 @@ The queue is on disk, so nothing is lost with the process; an event may therefor
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
@@ -18,7 +19,7 @@ from fastapi.concurrency import run_in_threadpool
 from stripe import WebhookSignature
 
 from projectloom.config import SANDBOX_WEBHOOK_SECRET
-from projectloom.sandbox import checkout, store
+from projectloom.sandbox import checkout, rules, store, stripe_refunds
 from projectloom.sandbox.store import Store
 
 WEBHOOK_PATH = "/api/stripe/webhook"
@@ -42,6 +43,10 @@ class Delivery:
     event_id: str
     payload: str
     attempts: int
+    copies: int = 1
+    """How many are sent at the same moment."""
+    alone: bool = False
+    """Whether the next one is sent only after this one was answered."""
 
 
 class Deliveries:
@@ -89,26 +94,20 @@ class Deliveries:
                     _log.warning("the sandbox's queue cannot be read right now; trying again", exc_info=True)
                     due, pause = [], POLL_SECONDS
                 for delivery in due:
+                    if delivery.alone:
+                        await self._send(client, delivery)
+                        continue
                     await room.acquire()
                     group.create_task(self._send(client, delivery)).add_done_callback(lambda _: room.release())
-                try:
-                    await asyncio.wait_for(wake.wait(), pause)
-                except TimeoutError:
-                    continue
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes as the event is set.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await wake.wait()
 
     async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
-        status: int | None = None
-        problem: str | None = None
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "User-Agent": "Stripe/1.0 (ProjectLoom sandbox)",
-            "Stripe-Signature": _sign(delivery.payload),
-        }
-        try:
-            answer = await client.post(self._url, content=delivery.payload.encode(), headers=headers)
-            status = answer.status_code
-        except httpx.HTTPError as error:
-            problem = type(error).__name__
+        sent = await asyncio.gather(*(self._post(client, delivery) for _ in range(delivery.copies)))
+        # One that was accepted is enough: the endpoint has the event.
+        status, problem = next((one for one in sent if _accepted(one[0])), sent[-1])
         try:
             await self._in_store(lambda db: _record(db, delivery, status, problem))
         except sqlite3.OperationalError:
@@ -116,6 +115,18 @@ class Deliveries:
         if not _accepted(status):
             _log.info("webhook %s was not accepted: %s", delivery.event_id, problem or status)
             self.wake()  # its next try may be due before the sleep that began while it was under way ends
+
+    async def _post(self, client: httpx.AsyncClient, delivery: Delivery) -> tuple[int | None, str | None]:
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": "Stripe/1.0 (ProjectLoom sandbox)",
+            "Stripe-Signature": _sign(delivery.payload),
+        }
+        try:
+            answer = await client.post(self._url, content=delivery.payload.encode(), headers=headers)
+        except httpx.HTTPError as error:
+            return None, type(error).__name__
+        return answer.status_code, None
 
     async def _in_store(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         def run() -> Result:
@@ -160,23 +171,31 @@ def _release_claims(db: sqlite3.Connection) -> None:
 def _claim_due(db: sqlite3.Connection) -> tuple[list[Delivery], float]:
     """What is to be sent now, claimed for this process, and how long to sleep after it."""
     checkout.settle_bank_answers(db)
+    stripe_refunds.settle_due(db)
     checkout.expire_due(db)
     moment = store.timestamp()
+    asked = rules.current(db)
+    order = {"none": "next_attempt_at, seq", "newest_first": "seq DESC", "random": "random()"}[asked.reorder]
     rows = db.execute(
-        "SELECT event_id, attempts, body FROM deliveries JOIN objects ON id = event_id"
-        " WHERE state = 'pending' AND next_attempt_at <= ? AND claimed_until <= ? ORDER BY seq LIMIT ?",
+        "SELECT event_id, attempts, body FROM deliveries JOIN objects ON id = event_id"  # noqa: S608 - one of three
+        f" WHERE state = 'pending' AND next_attempt_at <= ? AND claimed_until <= ? ORDER BY {order} LIMIT ?",
         (moment, moment, MAX_IN_FLIGHT),
     ).fetchall()
     claims = [(moment + CLAIM_SECONDS, row["event_id"]) for row in rows]
     db.executemany("UPDATE deliveries SET claimed_until = ? WHERE event_id = ?", claims)
-    due = [Delivery(row["event_id"], json.dumps(json.loads(row["body"]), indent=2), row["attempts"]) for row in rows]
+    copies, alone = 1 + asked.duplicates, asked.reorder != "none"
+    due = [
+        Delivery(row["event_id"], json.dumps(json.loads(row["body"]), indent=2), row["attempts"], copies, alone)
+        for row in rows
+    ]
     return due, 0.0 if len(due) == MAX_IN_FLIGHT else _pause(db, moment)
 
 
 def _pause(db: sqlite3.Connection, moment: float) -> float:
     row = db.execute(
         "SELECT min(due) AS due FROM (SELECT min(max(next_attempt_at, claimed_until)) AS due FROM deliveries"
-        " WHERE state = 'pending' UNION ALL SELECT min(due_at) FROM bank_answers)"
+        " WHERE state = 'pending' UNION ALL SELECT min(due_at) FROM bank_answers"
+        " UNION ALL SELECT min(due_at) FROM refund_answers)"
     ).fetchone()
     return POLL_SECONDS if row["due"] is None else min(max(row["due"] - moment, 0.0), POLL_SECONDS)
 

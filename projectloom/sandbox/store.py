@@ -19,8 +19,6 @@ from typing import Any
 from projectloom.clock import now
 
 BUSY_SECONDS = 10.0
-IDEMPOTENCY_SECONDS = 24 * 3_600
-
 NEWER_THAN_ALL = 1 << 62
 
 _BASE62 = string.digits + string.ascii_letters
@@ -37,6 +35,10 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, seq);
 CREATE INDEX IF NOT EXISTS open_sessions ON objects (json_extract(body, '$.expires_at'))
     WHERE kind = 'checkout.session' AND json_extract(body, '$.status') = 'open';
+CREATE INDEX IF NOT EXISTS objects_by_intent ON objects (json_extract(body, '$.payment_intent'))
+    WHERE json_extract(body, '$.payment_intent') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (json_extract(body, '$.customer'))
+    WHERE json_extract(body, '$.customer') IS NOT NULL;
 CREATE TABLE IF NOT EXISTS deliveries (
     event_id TEXT PRIMARY KEY REFERENCES objects (id),
     state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'given_up')),
@@ -56,12 +58,30 @@ CREATE TABLE IF NOT EXISTS bank_answers (
     confirmed INTEGER NOT NULL,
     due_at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS refund_answers (
+    refund_id TEXT PRIMARY KEY REFERENCES objects (id),
+    confirmed INTEGER NOT NULL,
+    due_at REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS idempotency_keys (
     key TEXT PRIMARY KEY,
     input_hash TEXT NOT NULL,
     answer TEXT NOT NULL,
     request_id TEXT NOT NULL,
-    created_at REAL NOT NULL
+    created_at REAL NOT NULL,
+    status INTEGER NOT NULL DEFAULT 200
+);
+CREATE TABLE IF NOT EXISTS control (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS api_faults (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    remaining INTEGER NOT NULL
 );
 """
 
@@ -78,8 +98,9 @@ class Kept:
 class Store:
     """The open file. Connects at first use, so that a process which only builds pages touches no disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, site: str = "") -> None:
         self.path = path
+        self._site = site
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -112,6 +133,8 @@ class Store:
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
             db.executescript(_SCHEMA)
+            _catch_up(db)
+            db.execute("INSERT OR REPLACE INTO control VALUES ('site', ?)", (self._site,))
             self._connection = db
         return self._connection
 
@@ -139,6 +162,11 @@ def update(db: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     db.execute("UPDATE objects SET body = ? WHERE id = ?", (json.dumps(body), body["id"]))
 
 
+def update_private(db: sqlite3.Connection, object_id: str, private: Mapping[str, Any]) -> None:
+    """Replace what Stripe knows of an object and does not show."""
+    db.execute("UPDATE objects SET private = ? WHERE id = ?", (json.dumps(private), object_id))
+
+
 def find(db: sqlite3.Connection, kind: str, object_id: str) -> Kept | None:
     """The object of that kind and id."""
     row = db.execute("SELECT * FROM objects WHERE id = ? AND kind = ?", (object_id, kind)).fetchone()
@@ -146,15 +174,23 @@ def find(db: sqlite3.Connection, kind: str, object_id: str) -> Kept | None:
 
 
 def newest(
-    db: sqlite3.Connection, kind: str, *, where: str, values: tuple[object, ...], before: int | None, limit: int
+    db: sqlite3.Connection,
+    kind: str,
+    *,
+    where: str,
+    values: tuple[object, ...],
+    before: int | None,
+    limit: int,
+    after: int | None = None,
 ) -> list[Kept]:
-    """Objects of a kind, newest first, older than the sequence number ``before``.
+    """Objects of a kind, newest first, older than the sequence number ``before``; or the next ones after ``after``.
 
     ``where`` is a condition in SQL written by the caller, never by a client; its values come apart.
     """
+    order = "DESC" if after is None else "ASC"
     rows = db.execute(
-        f"SELECT * FROM objects WHERE kind = ? AND seq < ? AND ({where}) ORDER BY seq DESC LIMIT ?",  # noqa: S608
-        (kind, before if before is not None else NEWER_THAN_ALL, *values, limit),
+        f"SELECT * FROM objects WHERE kind = ? AND seq < ? AND seq > ? AND ({where}) ORDER BY seq {order} LIMIT ?",  # noqa: S608
+        (kind, before if before is not None else NEWER_THAN_ALL, after or 0, *values, limit),
     )
     return [_kept(row) for row in rows]
 
@@ -169,28 +205,20 @@ def expired_sessions(db: sqlite3.Connection, moment: float) -> list[Kept]:
     return [_kept(row) for row in rows.fetchall()]
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The first answer to an idempotency key."""
-
-    input_hash: str
-    answer: dict[str, Any]
-    request_id: str
+def site(db: sqlite3.Connection) -> str:
+    """Where a browser reaches the sandbox, without a trailing slash: the beginning of receipts' addresses."""
+    return str(db.execute("SELECT value FROM control WHERE name = 'site'").fetchone()["value"])
 
 
-def replay(db: sqlite3.Connection, key: str) -> Replay | None:
-    """What was answered to this idempotency key in the last 24 hours."""
-    db.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (timestamp() - IDEMPOTENCY_SECONDS,))
-    row = db.execute("SELECT * FROM idempotency_keys WHERE key = ?", (key,)).fetchone()
-    return Replay(row["input_hash"], json.loads(row["answer"]), row["request_id"]) if row else None
-
-
-def remember(db: sqlite3.Connection, key: str, first: Replay) -> None:
-    """Keep the first answer to an idempotency key."""
-    db.execute(
-        "INSERT INTO idempotency_keys VALUES (?, ?, ?, ?, ?)",
-        (key, first.input_hash, json.dumps(first.answer), first.request_id, timestamp()),
-    )
+def _catch_up(db: sqlite3.Connection) -> None:
+    """Bring a file of an earlier version up to date."""
+    columns = {row["name"] for row in db.execute("PRAGMA table_info(idempotency_keys)")}
+    if "status" not in columns:
+        db.execute("ALTER TABLE idempotency_keys ADD COLUMN status INTEGER NOT NULL DEFAULT 200")
+        db.execute(
+            "UPDATE objects SET body = json_set(body, '$.invoice_creation', json('{\"enabled\": false}'))"
+            " WHERE kind = 'checkout.session'"
+        )
 
 
 def _kept(row: sqlite3.Row) -> Kept:

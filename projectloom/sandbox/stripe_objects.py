@@ -5,7 +5,7 @@ Pure shapes: nothing here is stored or sent.
 
 from typing import Any
 
-from projectloom.sandbox.store import stripe_id
+from projectloom.sandbox.store import stripe_id, timestamp
 
 API_VERSION = "2026-10-28.endive"
 
@@ -19,12 +19,19 @@ def checkout_session(
     success_url: str,
     cancel_url: str,
     client_reference_id: str | None,
+    customer: dict[str, Any] | None,
     customer_email: str | None,
+    invoiced: bool,
+    options: dict[str, Any],
     metadata: dict[str, str],
 ) -> dict[str, Any]:
-    """A new, open session that pays for ``items`` on the page ``url_base/{id}``."""
+    """A new, open session that pays for ``items`` on the page ``url_base/{id}``.
+
+    ``options`` are fields shown as they were asked for.
+    """
     session_id = stripe_id("cs_test", 58)
     total = sum(item["unit_amount"] * item["quantity"] for item in items)
+    email = customer["email"] if customer else customer_email
     return {
         "id": session_id,
         "object": "checkout.session",
@@ -42,13 +49,14 @@ def checkout_session(
         "currency": items[0]["currency"],
         "custom_fields": [],
         "custom_text": {},
-        "customer": None,
-        "customer_creation": "if_required",
-        "customer_details": customer_details(customer_email) if customer_email else None,
+        "customer": customer["id"] if customer else None,
+        "customer_creation": None if customer else "if_required",
+        "customer_details": customer_details(email) if email else None,
         "customer_email": customer_email,
         "discounts": [],
         "expires_at": expires_at,
         "invoice": None,
+        "invoice_creation": {"enabled": invoiced, "invoice_data": invoice_data()},
         "livemode": False,
         "locale": None,
         "metadata": metadata,
@@ -71,7 +79,13 @@ def checkout_session(
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
         "url": f"{url_base}/{session_id}",
-    }
+    } | options
+
+
+def invoice_data() -> dict[str, Any]:
+    """What an invoice of a session would say beyond its lines."""
+    names = ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
+    return dict.fromkeys(names) | {"metadata": {}}
 
 
 def customer_details(email: str | None) -> dict[str, Any]:
@@ -88,65 +102,54 @@ def customer_details(email: str | None) -> dict[str, Any]:
     }
 
 
-def line_item(item: dict[str, Any]) -> dict[str, Any]:
-    """One line as ``expand[]=line_items`` shows it."""
-    total = item["unit_amount"] * item["quantity"]
-    return {
-        "id": stripe_id("li"),
-        "object": "item",
-        "amount_discount": 0,
-        "amount_subtotal": total,
-        "amount_tax": 0,
-        "amount_total": total,
-        "currency": item["currency"],
-        "description": item["name"],
-        "metadata": {},
-        "price": {
-            "id": stripe_id("price"),
-            "object": "price",
-            "currency": item["currency"],
-            "livemode": False,
-            "type": "one_time",
-            "unit_amount": item["unit_amount"],
-            "unit_amount_decimal": str(item["unit_amount"]),
-        },
-        "quantity": item["quantity"],
-    }
-
-
-def payment_intent(session: dict[str, Any], *, created: int, asked: dict[str, Any]) -> dict[str, Any]:
-    """The intent that a session makes when it is first confirmed; ``asked`` is its ``payment_intent_data``."""
+def payment_intent(
+    *,
+    amount: int,
+    currency: str,
+    customer: str | None,
+    methods: list[str],
+    asked: dict[str, Any],
+) -> dict[str, Any]:
+    """A new intent that awaits a payment method; ``asked`` are fields shown as they were asked for."""
     intent_id = stripe_id("pi")
     return {
         "id": intent_id,
         "object": "payment_intent",
-        "amount": session["amount_total"],
+        "amount": amount,
         "amount_capturable": 0,
+        "amount_details": {"tip": {}},
         "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
         "automatic_payment_methods": None,
         "canceled_at": None,
         "cancellation_reason": None,
         "capture_method": "automatic_async",
         "client_secret": f"{intent_id}_secret_{stripe_id('s', 20)[2:]}",
         "confirmation_method": "automatic",
-        "created": created,
-        "currency": session["currency"],
-        "customer": session["customer"],
+        "created": int(timestamp()),
+        "currency": currency,
+        "customer": customer,
         "description": asked.get("description"),
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
         "metadata": asked.get("metadata", {}),
         "next_action": None,
+        "on_behalf_of": None,
         "payment_method": None,
         "payment_method_options": {},
-        "payment_method_types": session["payment_method_types"],
+        "payment_method_types": methods,
         "processing": None,
         "receipt_email": asked.get("receipt_email"),
-        "setup_future_usage": None,
+        "review": None,
+        "setup_future_usage": asked.get("setup_future_usage"),
         "shipping": None,
         "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
         "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
     }
 
 
@@ -156,14 +159,16 @@ def payment_error(code: str, message: str, decline_code: str | None = None) -> d
     return error | ({"decline_code": decline_code} if decline_code else {})
 
 
-def event(kind: str, subject: dict[str, Any], *, created: int) -> dict[str, Any]:
-    """The envelope of a snapshot event that no API request caused."""
+def event(
+    kind: str, subject: dict[str, Any], *, created: int, previous: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The envelope of a snapshot event that no API request caused; ``previous`` is what an update changed."""
     return {
         "id": stripe_id("evt"),
         "object": "event",
         "api_version": API_VERSION,
         "created": created,
-        "data": {"object": subject},
+        "data": {"object": subject} | ({"previous_attributes": previous} if previous else {}),
         "livemode": False,
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},

@@ -12,7 +12,7 @@ import stripe
 from projectloom.config import SANDBOX_WEBHOOK_SECRET
 from projectloom.sandbox import deliveries, store
 from projectloom.sandbox.app import create_sandbox, start_deliveries, stop_deliveries
-from projectloom.sandbox.checkout import emit
+from projectloom.sandbox.events import emit
 
 from .world import STRIPES_OWN_WARNING, World, serve, session_params
 
@@ -127,13 +127,13 @@ def test_what_was_committed_survives_kill_9_and_nothing_half_done_does(tmp_path)
     script = """
 import os, sys
 from pathlib import Path
-from projectloom.sandbox.checkout import emit
+from projectloom.sandbox.events import emit
 from projectloom.sandbox.store import Store
 kept = Store(Path(sys.argv[1]))
 with kept.transaction() as db:
-    emit(db, "whole", {"id": "cs_test_1"})
+    emit(db, "refund.created", {"id": "cs_test_1"})
 with kept.transaction() as db:
-    emit(db, "half", {"id": "cs_test_2"})
+    emit(db, "refund.failed", {"id": "cs_test_2"})
     os.kill(os.getpid(), 9)
 """
     path = tmp_path / "sandbox.db"
@@ -142,7 +142,7 @@ with kept.transaction() as db:
     with kept.transaction() as db:
         due, _ = deliveries._claim_due(db)
     kept.close()
-    assert [json.loads(one.payload)["type"] for one in due] == ["whole"]
+    assert [json.loads(one.payload)["type"] for one in due] == ["refund.created"]
 
 
 async def test_making_the_sandbox_touches_no_disk(tmp_path):

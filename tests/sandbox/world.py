@@ -106,8 +106,36 @@ class World:
         """A checkout session as the product asks for one."""
         return await self.stripe().v1.checkout.sessions.create_async(session_params(**changes))
 
-    async def choose(self, session: Any, outcome: str) -> httpx.Response:
-        return await self.browser().post(self.local(session.url), data={"outcome": outcome})
+    async def choose(self, session: Any, outcome: str, **fields: str) -> httpx.Response:
+        return await self.browser().post(self.local(session.url), data={"outcome": outcome} | fields)
+
+    async def paid(self, **changes: Any) -> Any:
+        """A succeeded intent with its charge, of a session that was just paid."""
+        session = await self.buy(**changes)
+        assert (await self.choose(session, "paid")).status_code == 303
+        client = self.stripe().v1
+        intent = (await client.checkout.sessions.retrieve_async(session.id)).payment_intent
+        return await client.payment_intents.retrieve_async(intent, {"expand": ["latest_charge"]})
+
+    async def saved_card(self, card: str) -> tuple[str, str]:
+        """A customer and the card that Checkout saved for them, which behaves like this later."""
+        client = self.stripe().v1
+        customer = await client.customers.create_async({"email": "ada@example.com"})
+        data = {"setup_future_usage": "off_session", "metadata": {"order_id": "ord_1"}}
+        session = await self.buy(customer=customer.id, customer_email=None, payment_intent_data=data)
+        assert (await self.choose(session, "paid", card=card)).status_code == 303
+        (method,) = (await client.customers.payment_methods.list_async(customer.id)).data
+        return customer.id, method.id
+
+    async def control(self, to: str, /, **asked: Any) -> Any:
+        """Ask the control API for something; what it answered."""
+        answer = await self.browser().post(f"{self.url}/sandbox/control/api/{to}", json=asked)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def kinds(self) -> list[str]:
+        """The kinds of the webhooks that came, in their order."""
+        return [one.event["type"] for one in self.received]
 
     def local(self, url: str) -> str:
         """The address with the host that the test server listens on."""
