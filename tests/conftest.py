@@ -153,6 +153,11 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def person(books: Engine) -> str:
     """Somebody with an account and a balance of zero; their id."""
+    return new_person()
+
+
+def new_person() -> str:
+    """One more of them."""
     with db.transaction() as session:
         user = create_user(session, email=f"{new_id('p').lower()}@example.org", password_hash=None)
         open_accounts(session, user_id=user.id)

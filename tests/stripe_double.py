@@ -84,6 +84,7 @@ class StripeDouble:
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By the idempotency key that they were asked for under."""
+    disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: list[tuple[int, bytes] | None] = field(default_factory=list)
     """The next answers in place of the usual ones: a status and a body, or None to hang up without one."""
 
@@ -97,7 +98,11 @@ class StripeDouble:
             return self.answers.pop(0)
         path = asked.path.partition("?")[0]
         if path in LISTS and asked.method == "GET":
-            held = {"/v1/checkout/sessions": self.sessions, "/v1/refunds": self.refunds}.get(path, {})
+            held = {
+                "/v1/checkout/sessions": self.sessions,
+                "/v1/refunds": self.refunds,
+                "/v1/disputes": self.disputes,
+            }.get(path, {})
             body = {"object": "list", "data": list(held.values()), "has_more": False, "url": path}
             return 200, json.dumps(body).encode()
         if path == "/v1/refunds":

@@ -389,6 +389,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("reported", sa.Integer(), nullable=False),
         sa.Column("applied", sa.Integer(), nullable=False),
+        sa.Column("takes", sa.Integer(), nullable=False),
         sa.Column("paid_nanos", sa.BigInteger(), nullable=False),
         sa.Column("bonus_nanos", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

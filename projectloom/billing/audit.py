@@ -19,15 +19,17 @@ BILLING_PROOFS = (
     Proof(
         "every refund or dispute stands in the books exactly as far as it came",
         "reversals",
-        "SELECT r.id FROM reversals r LEFT JOIN journal_entries e ON e.idempotency_key = 'reversal:' || r.id "
-        "LEFT JOIN journal_entries m ON m.idempotency_key = 'reinstatement:' || r.id "
-        "LEFT JOIN journal_entries f ON f.idempotency_key = 'freeze:' || r.id "
-        "LEFT JOIN journal_entries u ON u.idempotency_key = 'unfreeze:' || r.id "
-        "WHERE (r.applied = 2 AND (e.id IS NULL) <> (r.paid_nanos + r.bonus_nanos = 0)) "
-        "OR (r.applied = 2 AND m.id IS NOT NULL) OR (r.applied < 2 AND e.id IS NOT NULL) "
-        "OR (r.applied = 3 AND (e.id IS NULL) <> (m.id IS NULL)) "
-        "OR (r.applied <> 1 AND (f.id IS NULL) <> (u.id IS NULL)) OR (r.applied = 1 AND u.id IS NOT NULL) "
-        "UNION ALL SELECT e.id FROM journal_entries e LEFT JOIN reversals r ON e.idempotency_key = 'reversal:' || r.id "
+        "SELECT id FROM (SELECT r.id, r.applied, r.paid_nanos + r.bonus_nanos AS taken, "
+        "COALESCE(SUM(CASE WHEN e.kind = 'reversal' THEN 1 ELSE 0 END), 0) AS taken_back, "
+        "COALESCE(SUM(CASE WHEN SUBSTR(e.idempotency_key, 1, 14) = 'reinstatement:' THEN 1 ELSE 0 END), 0) "
+        "AS put_back, "
+        "COALESCE(SUM(CASE WHEN e.kind = 'freeze' THEN 1 ELSE 0 END), 0) AS frozen, "
+        "COALESCE(SUM(CASE WHEN SUBSTR(e.idempotency_key, 1, 9) = 'unfreeze:' THEN 1 ELSE 0 END), 0) AS thawed "
+        "FROM reversals r LEFT JOIN journal_entries e ON e.cause = r.id "
+        "GROUP BY r.id, r.applied, r.paid_nanos, r.bonus_nanos) AS followed "
+        "WHERE taken_back - put_back <> CASE WHEN taken > 0 THEN 1 ELSE 0 END OR (taken > 0 AND applied <> 2) "
+        "OR (applied <> 1 AND frozen <> thawed) OR (applied = 1 AND thawed > 0) "
+        "UNION ALL SELECT e.id FROM journal_entries e LEFT JOIN reversals r ON e.cause = r.id "
         "WHERE e.kind = 'reversal' AND r.id IS NULL",
     ),
     Proof(

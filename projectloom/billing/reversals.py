@@ -79,19 +79,16 @@ def _follow_one(session: Session, order: Order, row: Reversal, rows: list[Revers
     elif row.reported == Stage.TAKEN:
         # What the person's own request put out of reach is what this refund is about.
         release_refund(session, order)
-        _take(session, order, row, rows)
+        _take(session, order, row, _standing(rows, row))
     elif row.reported == Stage.UNDONE and before == Stage.TAKEN:
-        put_back(
-            session,
-            user_id=order.user_id,
-            undone_key=f"reversal:{row.id}",
-            idempotency_key=f"reinstatement:{row.id}",
-            cause=row.id,
-        )
+        _undo(session, order, row, _standing(rows, row))
 
 
-def _take(session: Session, order: Order, row: Reversal, rows: list[Reversal]) -> None:
-    standing = [other for other in rows if other is not row and other.applied == Stage.TAKEN]
+def _standing(rows: list[Reversal], row: Reversal) -> list[Reversal]:
+    return [other for other in rows if other is not row and other.applied == Stage.TAKEN]
+
+
+def _take(session: Session, order: Order, row: Reversal, standing: list[Reversal]) -> None:
     paid = order.paid_cents or order.price_cents
     returned = min(row.amount_cents + sum(other.amount_cents for other in standing), paid)
     price, bonus = from_cents(order.price_cents), from_cents(order.bonus_cents)
@@ -100,15 +97,37 @@ def _take(session: Session, order: Order, row: Reversal, rows: list[Reversal]) -
     row.bonus_nanos = max(bonus * returned // paid - sum(other.bonus_nanos for other in standing), 0)
     if row.paid_nanos + row.bonus_nanos == 0:
         return
+    row.takes += 1
     take_back(
         session,
         user_id=order.user_id,
         order_id=order.id,
-        idempotency_key=f"reversal:{row.id}",
+        idempotency_key=f"reversal:{_take_id(row)}",
         cause=row.id,
         paid_nanos=row.paid_nanos,
         bonus_nanos=row.bonus_nanos,
     )
+
+
+def _undo(session: Session, order: Order, row: Reversal, standing: list[Reversal]) -> None:
+    """Put back what did not stand. The shares of the others were reckoned beside it, so they are taken anew."""
+    for undone in (row, *standing):
+        if undone.paid_nanos + undone.bonus_nanos:
+            put_back(
+                session,
+                user_id=order.user_id,
+                undone_key=f"reversal:{_take_id(undone)}",
+                idempotency_key=f"reinstatement:{_take_id(undone)}",
+                cause=undone.id,
+            )
+        undone.paid_nanos = undone.bonus_nanos = 0
+    for number, other in enumerate(standing):
+        _take(session, order, other, standing[:number])
+        session.add(other)
+
+
+def _take_id(row: Reversal) -> str:
+    return row.id if row.takes == 1 else f"{row.id}:{row.takes}"
 
 
 def _name_status(order: Order, rows: list[Reversal]) -> None:

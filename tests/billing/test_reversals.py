@@ -28,9 +28,9 @@ def refund(
     return event(kind, subject)
 
 
-def dispute(order_id: str, cents: int, kind: str, status: str, *, moved: int = 0):
+def dispute(order_id: str, cents: int, kind: str, status: str, *, moved: int = 0, dispute_id: str = "dp_1"):
     subject = {
-        "id": "dp_1",
+        "id": dispute_id,
         "object": "dispute",
         "amount": cents,
         "balance_transactions": [{"id": f"txn_{n}", "type": "adjustment"} for n in range(moved)],

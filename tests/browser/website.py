@@ -58,7 +58,7 @@ class Website(LiveServer):
 
     def ask_books(self, question: str, *values: str) -> list[tuple]:
         """Read from the site's database."""
-        connection = sqlite3.connect(f"file:{self.folder / 'projectloom.db'}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"file:{self.folder / 'projectloom-sandbox.db'}?mode=ro", uri=True)
         try:
             return connection.execute(question, values).fetchall()
         finally:
