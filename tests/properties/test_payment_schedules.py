@@ -185,7 +185,6 @@ class Schedule:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    import json
 
     return json.loads(body)["data"]["object"]
 
