@@ -14,10 +14,11 @@ import reflex as rx
 from reflex.constants import Env, StateManagerMode
 from reflex.environment import environment
 
-from projectloom.config import read_settings
+from projectloom.config import MAX_SOCKET_BYTES, read_settings
 
 # Reflex asks the package index for its newest version at each start unless told not to.
 os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "false")
+os.environ.setdefault("REFLEX_SOCKET_MAX_HTTP_BUFFER_SIZE", str(MAX_SOCKET_BYTES))
 
 # What a production build carries in place of the server's address, until SameOrigin rewrites it.
 PLACEHOLDER = "placeholder.invalid"

@@ -20,6 +20,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 # Sizes, in bytes unless the name says otherwise.
 MAX_BODY_BYTES = 2_000_000
+# What the socket takes is more, so that a message that is too large is refused in words.
+MAX_SOCKET_BYTES = 4 * MAX_BODY_BYTES
 MAX_WEBHOOK_BODY_BYTES = 262_144
 MAX_SMALL_BODY_BYTES = 16_384
 MAX_DROPPED_BYTES = 10_000_000
@@ -88,6 +90,7 @@ MIN_PASSWORD_CHARS = 8
 MAX_PASSWORD_CHARS = 200
 MAX_EMAIL_CHARS = 254
 MIN_SECRET_CHARS = 32
+FORGET_SESSIONS_SECONDS = 3_600.0
 SIGN_IN_ATTEMPTS = 20
 SIGN_IN_WINDOW_SECONDS = 300
 # Hashing a password costs 64 MB and a core on purpose, so only so many are hashed at once.

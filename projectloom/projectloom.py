@@ -3,10 +3,12 @@
 import reflex as rx
 
 from projectloom import style
+from projectloom.logs import keep_typed_text_out
 from projectloom.page_files import with_page_files
 from projectloom.pages import add_pages
 from projectloom.service import Service
 
+keep_typed_text_out()
 service = Service()
 
 app = rx.App(

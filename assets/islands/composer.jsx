@@ -7,6 +7,8 @@ import Square from "lucide-react/dist/esm/icons/square.mjs";
 
 const PAUSE_MS = 400;
 const MAX_HEIGHT_PX = 240;
+// What the server takes is counted in bytes; no character has more than four.
+const MAX_CHARS = 500_000;
 
 const draftKey = (conversationId) => `loom:draft:${conversationId || "new"}`;
 
@@ -117,6 +119,11 @@ export function Composer({ conversationId, ready, running, returned, onSend, onD
     event?.preventDefault();
     const text = field.current.value;
     if (running || !text.trim()) return;
+    if (text.length > MAX_CHARS) {
+      field.current.setCustomValidity("This message is too long to send. Please shorten it.");
+      field.current.reportValidity();
+      return;
+    }
     onSend?.(text, requestId());
     put("");
   };
@@ -126,6 +133,7 @@ export function Composer({ conversationId, ready, running, returned, onSend, onD
     send();
   };
   const onInput = () => {
+    field.current.setCustomValidity("");
     grow(field.current);
     setHasText(Boolean(field.current.value.trim()));
     keepDraft(false);

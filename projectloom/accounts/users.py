@@ -134,5 +134,10 @@ def close_session(session: Session, *, token: str) -> None:
     session.connection().execute(delete(UserSession).where(col(UserSession.token_hash) == _token_hash(token)))
 
 
+def forget_expired_sessions(session: Session) -> int:
+    """Delete sessions that have run out; how many there were."""
+    return session.connection().execute(delete(UserSession).where(col(UserSession.expires_at) <= now())).rowcount
+
+
 def _token_hash(token: str) -> str:
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()

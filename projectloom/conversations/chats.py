@@ -37,7 +37,7 @@ def find_conversation(session: Session, *, user_id: str, conversation_id: str, d
     Raises:
         NotFound: there is none, it is somebody else's, or it is in the trash.
     """
-    row = session.get(Conversation, conversation_id)
+    row = session.get(Conversation, conversation_id) if is_storable(conversation_id) else None
     if row is None or row.user_id != user_id or (row.deleted_at is not None and not deleted):
         raise NotFound("There is no such conversation.")
     return row

@@ -20,6 +20,7 @@ from projectloom.db import in_meter_thread, in_thread
 from projectloom.errors import LoomError
 from projectloom.metering.recovery import recover_turns
 from projectloom.metering.running import runner
+from projectloom.workspace.identity import forget_expired
 
 _log = logging.getLogger(__name__)
 
@@ -58,11 +59,16 @@ async def _reconcile_widely() -> None:
         await reconcile(now() - timedelta(days=config.RECONCILE_DAYS))
 
 
+async def _forget_sessions() -> None:
+    await in_thread(forget_expired)
+
+
 JOBS = (
     Job("recover turns", config.RECOVERY_INTERVAL_SECONDS, _recover),
     Job("retry events", config.RETRY_EVENTS_SECONDS, _retry_events),
     Job("expire credit", config.EXPIRE_SECONDS, _expire, leased=True),
     Job("reconcile", config.RECONCILE_SECONDS, _reconcile, leased=True),
+    Job("forget sessions", config.FORGET_SESSIONS_SECONDS, _forget_sessions, leased=True),
     Job("reconcile widely", config.RECONCILE_WIDELY_SECONDS, _reconcile_widely, leased=True),
 )
 

@@ -92,6 +92,8 @@ def open_turn(request: TurnRequest) -> Opened:
         TooManyRequests: too many of the person's replies are being written.
     """
     check_messages(request.messages)
+    if request.client_request_id is not None and not is_storable(request.client_request_id):
+        raise InvalidInput("The request's id has characters that are not valid text.")
     try:
         return _open_turn(request)
     except _SameRequestWon:

@@ -12,6 +12,7 @@ from projectloom.errors import LoomError
 from projectloom.money import format_usd
 from projectloom.routes import CHAT
 from projectloom.state.balance import BalanceState
+from projectloom.state.credits import CreditsState
 from projectloom.state.session import explaining, handled, leave_for, signed_in
 
 _PRESELECTED = str(PRESELECTED_USD)
@@ -50,7 +51,9 @@ class CheckoutState(rx.State):
         yield
         try:
             person = await signed_in(self)
-            pack = int(amount) if amount.isdecimal() else amount
+            # A socket can say anything here; what is no plain number is refused as it is.
+            plain = isinstance(amount, str) and amount.isascii() and amount.isdecimal()
+            pack = int(amount) if plain else amount
             yield leave_for(await create_checkout(person.user_id, person.email, pack))
         except LoomError as error:
             self.busy, self.trouble = False, error.message
@@ -92,7 +95,7 @@ class PurchaseReturnState(rx.State):
             async with self:
                 if self.tone == "waiting":
                     self._tell(outcome)
-            yield BalanceState.refresh
+            yield [BalanceState.refresh, CreditsState.reread]
 
     @rx.event
     def dismiss(self):

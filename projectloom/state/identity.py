@@ -3,8 +3,9 @@
 import reflex as rx
 
 from projectloom.db import in_thread
+from projectloom.errors import Unauthorized
 from projectloom.routes import CHAT
-from projectloom.state.session import handled, session_token, signed_in
+from projectloom.state.session import handled, session_token
 from projectloom.workspace.identity import identify
 
 
@@ -13,14 +14,25 @@ class IdentityState(rx.State):
 
     email: str = ""
     known: bool = False
+    _owner: str = ""
 
     @handled
     async def require_person(self):
         """On load of every private page: know the person, or lead to the sign-in page."""
         self.known = False
-        person = await signed_in(self)
-        self.email = person.email
-        self.known = True
+        person = await in_thread(identify, session_token(self.router.headers.cookie))
+        if person is None or person.user_id != self._owner:
+            await self._forget_everything()
+        if person is None:
+            raise Unauthorized
+        self._owner, self.email, self.known = person.user_id, person.email, True
+
+    async def _forget_everything(self) -> None:
+        # A tab keeps its state while its session ends elsewhere; nobody else may find it there.
+        root = await self.get_state(rx.State)
+        for substate in root.substates.values():
+            if type(substate).__module__.startswith("projectloom."):
+                substate.reset()
 
     @handled
     async def skip_sign_in(self):

@@ -57,6 +57,8 @@ class ModelState(rx.State):
     async def pick(self, model_id: str):
         """Use this model from now on, here and in new conversations."""
         person = await signed_in(self)
+        if model_id not in {row.id for row in (*self.first, *self.more)}:
+            return
         await in_thread(preferences.set_default_model, person.user_id, model_id)
         self._show(model_id)
 

@@ -15,6 +15,7 @@ from projectloom.accounts.users import (
     close_session,
     create_user,
     find_user,
+    forget_expired_sessions,
     hash_password,
     normalise_email,
     open_session,
@@ -109,6 +110,12 @@ def sign_out(token: str | None) -> None:
     with transaction() as session:
         close_session(session, token=token)
     _known.forget(token)
+
+
+def forget_expired() -> int:
+    """Delete every session that has run out; how many there were."""
+    with transaction() as session:
+        return forget_expired_sessions(session)
 
 
 def identify(token: str | None) -> Person | None:
