@@ -1,0 +1,188 @@
+"""The life of a payment with a real server and its sandbox, which is told to misbehave; and kill -9 in the middle."""
+
+import random
+import subprocess
+import sys
+import time
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from projectloom.ids import new_id
+from tests.conftest import ENGINES, fresh_database
+from tests.live import LiveServer, await_balance, buy
+
+CONTROL = "/sandbox/control/api"
+SCHEDULES, SOAK_SCHEDULES = 1, 100
+STEPS = 14
+
+
+def email() -> str:
+    return f"{new_id('p').lower()}@example.org"
+
+
+def control(server: LiveServer, path: str, **values) -> dict:
+    return server.client().post(f"{CONTROL}/{path}", json=values).raise_for_status().json()
+
+
+def intent_of_last_payment(server: LiveServer) -> str:
+    events = server.client().get(f"{CONTROL}/events", params={"type": "payment_intent.succeeded", "limit": 1}).json()
+    return _find(events, "pi_")
+
+
+def _find(value, prefix: str) -> str:
+    """The first id with a prefix, wherever the control API puts it."""
+    if isinstance(value, str):
+        return value if value.startswith(prefix) else ""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((found for part in parts if (found := _find(part, prefix))), "")
+
+
+def reconcile(server: LiveServer) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "projectloom", "reconcile"],
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_a_lost_webhook_is_healed_by_the_reconciler(server: LiveServer):
+    client = server.sign_up(email(), mode="credits")
+    control(server, "rules", drop_next=10)
+    buy(client, 25)
+    time.sleep(0.5)
+    assert client.get("/api/credits/balance").json()["balanceUsd"] == "0.00"
+    assert "is credited now" in reconcile(server)
+    assert client.get("/api/credits/balance").json()["balanceUsd"] == "27.00"
+    assert "is credited now" not in reconcile(server)
+    control(server, "reset")
+    server.audit()
+
+
+def test_duplicated_late_and_reordered_webhooks_credit_once(server: LiveServer):
+    client = server.sign_up(email(), mode="credits")
+    control(server, "rules", duplicates=3, reorder="random", delay_seconds=0.3)
+    buy(client, 50)
+    await_balance(client, "55.00")
+    time.sleep(1.5)
+    assert client.get("/api/credits/balance").json()["balanceUsd"] == "55.00"
+    control(server, "reset")
+    server.audit()
+
+
+def test_a_refund_and_a_dispute_from_stripe_s_side_reach_the_books(server: LiveServer):
+    client = server.sign_up(email(), mode="credits")
+    buy(client, 100)
+    await_balance(client, "115.00")
+    intent = intent_of_last_payment(server)
+    control(server, "refunds", payment_intent=intent, amount=5_000)
+    await_balance(client, "57.50")
+    buy(client, 10)
+    await_balance(client, "67.50")
+    opened = control(server, "disputes", payment_intent=intent_of_last_payment(server))
+    dispute = _find(opened, "dp_") or _find(opened, "du_")
+    await_frozen(client, "10.00")
+    control(server, f"disputes/{dispute}/withdraw")
+    await_frozen(client, "0.00")
+    await_balance(client, "57.50")
+    control(server, f"disputes/{dispute}/won")
+    await_balance(client, "67.50")
+    server.audit()
+
+
+def await_frozen(client: httpx.Client, dollars: str) -> None:
+    deadline = time.monotonic() + 5
+    while client.get("/api/credits/balance").json()["frozenUsd"] != dollars:
+        assert time.monotonic() < deadline, client.get("/api/credits/balance").text
+        time.sleep(0.05)
+
+
+def test_a_person_takes_an_unspent_purchase_back(server: LiveServer):
+    client = server.sign_up(email(), mode="credits")
+    buy(client, 25)
+    await_balance(client, "27.00")
+    (top_up,) = client.get("/api/statement").json()["movements"]
+    assert client.post(f"/api/orders/{top_up['cause']}/refund").json() == {"ok": True}
+    assert client.get("/api/credits/balance").json()["balanceUsd"] == "0.00"
+    again = client.post(f"/api/orders/{top_up['cause']}/refund")
+    assert (again.status_code, again.json()["code"]) == (409, "not_refundable")
+    stranger = server.sign_up(email(), mode="credits")
+    assert stranger.post(f"/api/orders/{top_up['cause']}/refund").status_code == 404
+    lines = client.get("/api/statement.csv").text.splitlines()
+    assert lines[0] == "date,movement,amount_usd,balance_usd,cause,entry"
+    assert len(lines) == 1 + len(client.get("/api/statement").json()["movements"])
+    server.audit()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_random_schedules_with_kills_end_with_clean_books(request: pytest.FixtureRequest, tmp_path, engine: str):
+    schedules = SOAK_SCHEDULES if request.config.getoption("--soak") else SCHEDULES
+    for _ in range(schedules):
+        seed = random.SystemRandom().randrange(10**9)
+        folder = tmp_path / str(seed)
+        with fresh_database(request, engine, folder) as environment, LiveServer(environment) as server:
+            try:
+                Schedule(server, seed).run()
+            except BaseException as error:
+                raise AssertionError(f"schedule with seed {seed} failed") from error
+
+
+class Schedule:
+    """Buying, refunding, spending and killing, at random; Stripe's side is the sandbox, which survives the kills."""
+
+    def __init__(self, server: LiveServer, seed: int) -> None:
+        self.server = server
+        self.random = random.Random(seed)
+        self.client = server.sign_up(email(), mode="credits")
+        self.bought = 0
+
+    def run(self) -> None:
+        for _ in range(STEPS):
+            step = self.random.choice((self.buy, self.buy, self.misbehave, self.refund, self.chat, self.kill))
+            step()
+        control(self.server, "reset")
+        reconcile(self.server)
+        self.await_quiet()
+        self.server.audit()
+        held = self.client.get("/api/credits/balance").json()
+        assert (held["held"], Decimal(held["balanceUsd"]) >= 0) == (0, True)
+        reconcile(self.server)
+
+    def buy(self) -> None:
+        buy(
+            self.client, self.random.choice((10, 25, 50, 100)), self.random.choice(("paid", "paid", "paid", "declined"))
+        )
+
+    def misbehave(self) -> None:
+        rules = {"duplicates": 2, "delay_seconds": 0.2, "reorder": "random", "drop_next": 2}
+        name = self.random.choice(list(rules))
+        control(self.server, "rules", **{name: rules[name]})
+
+    def refund(self) -> None:
+        intent = intent_of_last_payment(self.server)
+        if intent:
+            amount = self.random.choice((100, 500, 1_000))
+            self.server.client().post(f"{CONTROL}/refunds", json={"payment_intent": intent, "amount": amount})
+
+    def chat(self) -> None:
+        body = {"messages": [{"role": "user", "content": "hi"}], "model": "gpt-6-luna"}
+        assert self.client.post("/api/chat", json=body).status_code in {200, 402}
+
+    def kill(self) -> None:
+        self.server.kill()
+        self.server.start()
+
+    def await_quiet(self) -> None:
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            waiting = self.server.client().get(f"{CONTROL}/state").json()["deliveries"]["pending"]
+            if not waiting and not self.client.get("/api/credits/balance").json()["held"]:
+                return
+            time.sleep(0.2)
+        raise AssertionError("the server did not come to rest")
