@@ -45,7 +45,7 @@ def fulfill_checkout(session: Session, facts: CheckoutFacts) -> Fulfillment:
     """
     order = session.get(Order, facts.order_id, with_for_update=True)
     if order is None:
-        _log.warning("payment of an unknown order", extra={"order_id": facts.order_id})
+        _log.info("payment of an unknown order", extra={"order_id": facts.order_id})
         return Fulfillment.UNKNOWN
     if order.completed_at is not None:
         return _after_completion(session, order, facts)
