@@ -82,8 +82,12 @@ class LiveServer:
 
     def audit(self) -> str:
         """Prove the books with the operator's own command; its output."""
+        return self.command("audit")
+
+    def command(self, *words: str) -> str:
+        """Run one of the operator's commands beside the server; its output."""
         run = subprocess.run(
-            [sys.executable, "-m", "projectloom", "audit"],
+            [sys.executable, "-m", "projectloom", *words],
             env=self.environment,
             capture_output=True,
             text=True,

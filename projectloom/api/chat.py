@@ -12,8 +12,9 @@ from projectloom.api.identity import person_of
 from projectloom.api.ui_stream import stream_turn
 from projectloom.db import in_thread
 from projectloom.errors import InvalidInput
-from projectloom.metering.opening import ROLES, TurnRequest
+from projectloom.metering.opening import TurnRequest
 from projectloom.metering.receipts import read_receipt
+from projectloom.metering.terms import ROLES
 from projectloom.metering.turn import start_turn, stop_turn
 from projectloom.providers import ChatMessage
 from projectloom.providers.base import Role as ProviderRole

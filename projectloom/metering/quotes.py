@@ -11,8 +11,8 @@ from projectloom.db import reading
 from projectloom.errors import CreditsUnavailable, InsufficientCredits, LoomError, PromptTooLong
 from projectloom.metering.cards import VersionedCard, current_card
 from projectloom.metering.models import Funding
-from projectloom.metering.opening import funding_of, terms_of
 from projectloom.metering.send import history_of
+from projectloom.metering.terms import funding_of, terms_of
 from projectloom.money import ZERO, Nanos
 from projectloom.pricing import PricedModel, charge, likely_tokens, typical_page_cost
 from projectloom.providers import ChatMessage

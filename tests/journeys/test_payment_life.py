@@ -1,8 +1,6 @@
 """The life of a payment with a real server and its sandbox, which is told to misbehave; and kill -9 in the middle."""
 
 import random
-import subprocess
-import sys
 import time
 from decimal import Decimal
 
@@ -39,28 +37,15 @@ def _find(value, prefix: str) -> str:
     return next((found for part in parts if (found := _find(part, prefix))), "")
 
 
-def reconcile(server: LiveServer) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "projectloom", "reconcile"],
-        env=server.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
-
-
 def test_a_lost_webhook_is_healed_by_the_reconciler(server: LiveServer):
     client = server.sign_up(email(), mode="credits")
     control(server, "rules", drop_next=10)
     buy(client, 25)
     time.sleep(0.5)
     assert client.get("/api/credits/balance").json()["balanceUsd"] == "0.00"
-    assert "is credited now" in reconcile(server)
+    assert "is credited now" in server.command("reconcile")
     assert client.get("/api/credits/balance").json()["balanceUsd"] == "27.00"
-    assert "is credited now" not in reconcile(server)
+    assert "is credited now" not in server.command("reconcile")
     control(server, "reset")
     server.audit()
 
@@ -147,12 +132,12 @@ class Schedule:
             step = self.random.choice((self.buy, self.buy, self.misbehave, self.refund, self.chat, self.kill))
             step()
         control(self.server, "reset")
-        reconcile(self.server)
+        self.server.command("reconcile")
         self.await_quiet()
         self.server.audit()
         held = self.client.get("/api/credits/balance").json()
         assert (held["held"], Decimal(held["balanceUsd"]) >= 0) == (0, True)
-        reconcile(self.server)
+        self.server.command("reconcile")
 
     def buy(self) -> None:
         buy(
