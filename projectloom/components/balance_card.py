@@ -21,7 +21,7 @@ def _card() -> rx.Component:
             class_name="row between",
         ),
         rx.cond(BalanceState.loaded, amount(), skeleton("96px")),
-        _also(),
+        balance_notes(),
         rx.cond(BalanceState.loaded & BalanceState.low, _low()),
         _buy(),
         no_overdraft_note(),
@@ -50,7 +50,8 @@ def amount() -> rx.Component:
     )
 
 
-def _also() -> rx.Component:
+def balance_notes() -> rx.Component:
+    """What else there is to know about the balance: what is held, set aside or owed. Nothing when there is none."""
     return rx.fragment(
         rx.cond(
             BalanceState.held != "",
@@ -62,11 +63,26 @@ def _also() -> rx.Component:
             ),
         ),
         rx.cond(
+            BalanceState.frozen != "",
+            rx.el.p(
+                icon("clock", 14),
+                rx.el.span(
+                    rx.el.span(BalanceState.frozen, class_name="num"),
+                    " set aside while your bank looks at a payment or a refund.",
+                ),
+                class_name="note",
+                custom_attrs=attrs("balance-frozen"),
+            ),
+        ),
+        rx.cond(
             BalanceState.debt != "",
             rx.el.p(
-                "You owe ",
-                rx.el.span(BalanceState.debt, class_name="num"),
-                " after a refund or a dispute. The next purchase settles it first.",
+                icon("circle-alert", 14),
+                rx.el.span(
+                    "You owe ",
+                    rx.el.span(BalanceState.debt, class_name="num"),
+                    ". Your next purchase pays it first.",
+                ),
                 class_name="note error",
                 custom_attrs=attrs("balance-debt"),
             ),

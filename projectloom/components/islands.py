@@ -5,10 +5,21 @@ elements bound to state.
 """
 
 import reflex as rx
+from reflex_base.vars import VarData
+from reflex_base.vars.function import FunctionStringVar
+
+_BACKEND_URL = FunctionStringVar.create(
+    "backendUrl", _var_data=VarData(imports={"$/public/islands/backend.js": [rx.ImportVar(tag="backendUrl")]})
+)
 
 
 def _two_texts(first: rx.Var[str], second: rx.Var[str]) -> tuple[rx.Var[str], rx.Var[str]]:
     return first, second
+
+
+def backend_url(path: rx.Var[str] | str) -> rx.Var:
+    """The address of an HTTP route for a plain link: the page's own origin, or in development the Python process."""
+    return _BACKEND_URL.call(path)
 
 
 class Reply(rx.Component):

@@ -139,6 +139,7 @@ def _foot() -> rx.Component:
     return rx.el.div(
         rx.el.nav(
             _page_link("wallet", "Credits", routes.CREDITS),
+            _page_link("scroll-text", "Statement", routes.STATEMENT),
             _page_link("settings", "Settings", routes.SETTINGS),
             class_name="stack tight",
             custom_attrs={"aria-label": "Pages"},

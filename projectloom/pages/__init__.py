@@ -9,6 +9,7 @@ from projectloom.pages.chat import chat_page
 from projectloom.pages.credits import credits_page
 from projectloom.pages.settings import settings_page
 from projectloom.pages.sign_in import sign_in_page
+from projectloom.pages.statement import statement_page
 from projectloom.state.balance import BalanceState
 from projectloom.state.chat import ChatState
 from projectloom.state.checkout import CheckoutState, PurchaseReturnState
@@ -17,6 +18,7 @@ from projectloom.state.credits import CreditsState
 from projectloom.state.identity import IdentityState
 from projectloom.state.models import ModelState
 from projectloom.state.preferences import PreferencesState, SettingsState
+from projectloom.state.statement import StatementState
 from projectloom.state.usage import UsageState
 
 # What the frame shows on every private page. Who is asking comes first: the rest is only for somebody.
@@ -53,6 +55,12 @@ def add_pages(app: rx.App) -> None:
         route=routes.CREDITS,
         title="Credits · ProjectLoom",
         on_load=[*_FRAME, CreditsState.load, UsageState.load, PurchaseReturnState.watch],
+    )
+    app.add_page(
+        statement_page,
+        route=routes.STATEMENT,
+        title="Statement · ProjectLoom",
+        on_load=[*_FRAME, StatementState.load, UsageState.load, PurchaseReturnState.watch],
     )
     app.add_page(
         sign_in_page, route=routes.SIGN_IN, title="Sign in · ProjectLoom", on_load=[IdentityState.skip_sign_in]

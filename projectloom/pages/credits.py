@@ -3,8 +3,9 @@
 import reflex as rx
 
 from projectloom import routes
-from projectloom.components.balance_card import amount
+from projectloom.components.balance_card import amount, balance_notes
 from projectloom.components.controls import attrs, icon, link, sandbox_badge, skeleton
+from projectloom.components.refund import refund_dialog
 from projectloom.components.top_up import no_overdraft_note, pack_buttons
 from projectloom.state.balance import BalanceState
 from projectloom.state.credits import CreditsState, PurchaseRow
@@ -22,6 +23,7 @@ def credits_page() -> rx.Component:
             _purchases(),
             class_name="page",
         ),
+        refund_dialog(),
         title="Credits",
     )
 
@@ -32,7 +34,13 @@ def _balance() -> rx.Component:
             rx.el.h2(icon("wallet"), "Balance", class_name="section-title"), sandbox_badge(), class_name="row between"
         ),
         amount(),
-        rx.el.p(rx.el.span(BalanceState.spent, class_name="num"), " spent so far.", class_name="quiet"),
+        balance_notes(),
+        rx.el.p(
+            rx.el.span(BalanceState.spent, class_name="num"),
+            " spent so far. ",
+            link("See every movement", to=routes.STATEMENT, class_name="link", custom_attrs=attrs("to-statement")),
+            class_name="quiet",
+        ),
         rx.cond(
             PreferencesState.loaded & ~PreferencesState.uses_credits,
             rx.el.p(
@@ -76,32 +84,52 @@ def _none_yet() -> rx.Component:
 
 
 def _table() -> rx.Component:
-    return rx.el.div(
-        rx.el.table(
-            rx.el.thead(
-                rx.el.tr(
-                    rx.el.th("Date", scope="col"),
-                    rx.el.th("Status", scope="col"),
-                    rx.el.th("Paid", scope="col", class_name="right"),
-                    rx.el.th("Credits", scope="col", class_name="right"),
-                )
+    return rx.el.table(
+        rx.el.thead(
+            rx.el.tr(
+                _heading("Date"),
+                _heading("Status"),
+                _heading("Price", "right"),
+                _heading("Credits", "right"),
+                _heading(rx.el.span("Refund", class_name="sr-only")),
+                role="row",
             ),
-            rx.el.tbody(rx.foreach(CreditsState.purchases, _purchase)),
-            class_name="purchases",
+            role="rowgroup",
         ),
-        class_name="table-scroll",
-        role="region",
-        tab_index=0,
+        rx.el.tbody(rx.foreach(CreditsState.purchases, _purchase), role="rowgroup"),
+        class_name="lines purchases",
+        role="table",
         custom_attrs={"aria-label": "Purchases"},
     )
 
 
+def _heading(words: str | rx.Component, class_name: str = "") -> rx.Component:
+    return rx.el.th(words, scope="col", role="columnheader", class_name=class_name)
+
+
 def _purchase(row: PurchaseRow) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(row.when),
-        rx.el.td(rx.el.span(row.status_words, class_name=rx.Var.create(f"status {row.status}"))),
-        rx.el.td(row.paid, class_name="num right"),
-        rx.el.td(row.credited, class_name="num right"),
+        rx.el.td(row.when, class_name="when", role="cell"),
+        rx.el.td(
+            rx.el.span(row.status_words, class_name=rx.Var.create(f"status {row.status}")),
+            rx.cond(row.note != "", rx.el.span(row.note, class_name="quiet status-note")),
+            class_name="what",
+            role="cell",
+        ),
+        rx.el.td(row.price, class_name="num right price", role="cell"),
+        rx.el.td(row.credited, class_name="num right credited", role="cell"),
+        rx.el.td(rx.cond(row.refundable, _refund_button(row)), class_name="right act", role="cell"),
         key=row.order_id,
+        role="row",
         custom_attrs=attrs("purchase"),
+    )
+
+
+def _refund_button(row: PurchaseRow) -> rx.Component:
+    return rx.el.button(
+        "Refund",
+        type="button",
+        class_name="button small plain-button",
+        on_click=CreditsState.ask_refund(row.order_id),
+        custom_attrs=attrs("refund-button", rx.Var.create(f"Refund the purchase of {row.when}")),
     )

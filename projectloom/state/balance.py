@@ -26,6 +26,7 @@ class BalanceState(rx.State):
     nothing: bool = False
     held: str = ""
     debt: str = ""
+    frozen: str = ""
     spent: str = ""
 
     @handled
@@ -40,5 +41,6 @@ class BalanceState(rx.State):
         self.nothing = balance.available_nanos < MIN_AVAILABLE_NANOS
         self.held = format_usd(balance.held_nanos) if balance.held_nanos else ""
         self.debt = format_usd(balance.debt_nanos) if balance.debt_nanos else ""
+        self.frozen = format_usd(balance.frozen_nanos) if balance.frozen_nanos else ""
         self.spent = format_usd(balance.spent_nanos)
         self.loaded = True

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from projectloom.clock import now
-from projectloom.money import NANOS_PER_CENT, NANOS_PER_USD, format_usd
+from projectloom.money import NANOS_PER_CENT, NANOS_PER_USD, format_usd, usd_string
 
 # English prose by the current tokenizers, from the providers' own rules of thumb: three words in four tokens.
 WORDS_PER_TOKEN = Decimal("0.75")
@@ -54,9 +54,30 @@ def words_in(tokens: int) -> str:
     return f"about {int(words.quantize(Decimal(1).scaleb(-places))):,} words"
 
 
+def calendar_day(moment: datetime) -> str:
+    """``"14 Nov 2026"``."""
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def minute(moment: datetime) -> str:
+    """``"14 Nov 2026, 09:30"``, where the heading names the zone."""
+    return f"{calendar_day(moment)}, {moment:%H:%M}"
+
+
 def day_and_time(moment: datetime) -> str:
     """``"14 Nov 2026, 09:30 UTC"``."""
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+    return f"{minute(moment)} UTC"
+
+
+def signed(nanos: int) -> str:
+    """An exact amount with its sign, the minus as wide as the plus: ``"+$27.00"`` or ``"-$0.004512"``."""
+    sign = "\N{MINUS SIGN}" if nanos < 0 else "+"
+    return f"{sign}${usd_string(abs(nanos))}"
+
+
+def in_line(amount: str, places: int) -> str:
+    """An amount with spaces behind it, so that in a column of tabular figures the points stand under each other."""
+    return amount + "\N{NO-BREAK SPACE}" * max(places - len(amount.rpartition(".")[2]), 0)
 
 
 def day_heading(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Gives a person credit, as an operator would: ``python -m tests.browser.grant EMAIL CENTS``."""
+"""Gives a person credit, as an operator would: ``python -m tests.browser.grant EMAIL CENTS TIMES``."""
 
 import sys
 
@@ -9,11 +9,12 @@ from projectloom.ledger.credits import grant
 from projectloom.money import from_cents
 
 
-def main(email: str, cents: str) -> None:
+def main(email: str, cents: str, times: str) -> None:
     with db.transaction() as session:
         user = find_user(session, email=email)
         assert user is not None, email
-        grant(session, user_id=user.id, reason=new_id("gift"), amount_nanos=from_cents(int(cents)))
+        for _ in range(int(times)):
+            grant(session, user_id=user.id, reason=new_id("gift"), amount_nanos=from_cents(int(cents)))
 
 
 if __name__ == "__main__":

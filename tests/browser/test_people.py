@@ -41,7 +41,7 @@ def test_sign_out_leads_to_sign_in_and_private_pages_show_nothing_any_more(page:
     page.add_init_script(_WATCH_FOR_PRIVATE.replace("WORDS", json.dumps(email)))
     page.go_back()
     expect(page.get_by_test_id("sign-in-form")).to_be_visible()
-    for address in ("/", "/settings", "/credits", conversation):
+    for address in ("/", "/settings", "/credits", "/statement", conversation):
         page.goto(address)
         expect(page.get_by_test_id("sign-in-form")).to_be_visible()
         expect(page).to_have_url(re.compile("/sign-in$"))
@@ -78,7 +78,7 @@ def test_signing_out_takes_the_other_tabs_along_and_the_next_person_sees_nothing
 
 def test_private_pages_of_a_stranger_lead_to_sign_in_without_a_flash(page: Page):
     page.add_init_script(_WATCH_FOR_PRIVATE.replace("WORDS", json.dumps("@example.org")))
-    for address in ("/", "/settings", "/credits", "/c/cnv_nothing"):
+    for address in ("/", "/settings", "/credits", "/statement", "/c/cnv_nothing"):
         page.goto(address)
         expect(page).to_have_url(re.compile("/sign-in$"))
         expect(page.get_by_test_id("sign-in-form")).to_be_visible()

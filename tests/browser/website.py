@@ -51,9 +51,9 @@ class Website(LiveServer):
         self.kill()
         raise AssertionError("the site did not answer in time")
 
-    def grant(self, email: str, *, cents: int) -> None:
-        """Give a person credit, in a process of its own as an operator would."""
-        command = [sys.executable, "-m", "tests.browser.grant", email, str(cents)]
+    def grant(self, email: str, *, cents: int, times: int = 1) -> None:
+        """Give a person credit, so many times, in a process of its own as an operator would."""
+        command = [sys.executable, "-m", "tests.browser.grant", email, str(cents), str(times)]
         subprocess.run(command, env=self.environment, cwd=PROJECT_ROOT, check=True, timeout=30)
 
     def ask_books(self, question: str, *values: str) -> list[tuple]:
