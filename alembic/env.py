@@ -7,6 +7,7 @@ import projectloom.accounts.models
 import projectloom.billing.models
 import projectloom.conversations.models
 import projectloom.ledger.models
+import projectloom.mails.models
 import projectloom.metering.models  # noqa: F401 - the models register their tables
 from alembic import context
 from projectloom.config import settings

@@ -10,6 +10,7 @@ from projectloom import config
 from projectloom.billing.grants import give
 from projectloom.billing.reconcile import reconcile
 from projectloom.clock import now
+from projectloom.db import engine
 from projectloom.errors import LoomError
 from projectloom.jobs.audit import report, run_audit
 
@@ -49,6 +50,7 @@ def _moment(text: str) -> datetime:
 
 def _audit(_arguments: argparse.Namespace) -> int:
     checks = run_audit()
+    print(f"The books: {engine().url.render_as_string(hide_password=True)}")
     print(report(checks))
     return 0 if all(check.holds for check in checks) else 1
 

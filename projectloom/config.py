@@ -8,6 +8,8 @@ port is opened. Every limit and every wait of the product has its name in this f
 import os
 import secrets
 from contextlib import suppress
+from email.errors import MessageError
+from email.headerregistry import Address
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +72,20 @@ RECONCILE_WIDELY_SECONDS = 3_600.0
 RECONCILE_DAYS = 4
 RECONCILE_ORDERS = 200
 REFUND_DAYS = 14
+
+# Mails.
+SEND_MAILS_SECONDS = 5.0
+MAIL_BATCH = 20
+MAIL_TIMEOUT_SECONDS = 15.0
+# A claim outlasts the slowest attempt: a handful of answers, each within the timeout.
+MAIL_CLAIM_SECONDS = 300
+MAIL_FIRST_PAUSE_SECONDS = 10
+MAIL_LONGEST_PAUSE_SECONDS = 3_600
+MAIL_TRIES = 20
+# What could not be sent for so long is no news any more.
+MAIL_DAYS = 3
+EXPIRY_NOTICE_DAYS = 7
+ANNOUNCE_EXPIRY_SECONDS = 3_600.0
 
 # The database.
 SQLITE_BUSY_SECONDS = 10
@@ -146,6 +162,13 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
 
+    smtp_host: str | None = None
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = None
+    smtp_starttls: bool = True
+
     # How much faster than a real model the sandbox speaks.
     sandbox_speed: float = Field(1.0, ge=0.1, le=1_000, validation_alias="LOOM_SANDBOX_SPEED")
 
@@ -170,6 +193,16 @@ class Settings(BaseSettings):
     def _a_known_database(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(_DATABASE_SCHEMES):
             raise ValueError(f"must begin with one of {', '.join(_DATABASE_SCHEMES)}")
+        return value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _a_mail_address(cls, value: str | None) -> str | None:
+        try:
+            if value:
+                Address(addr_spec=value)
+        except (ValueError, IndexError, MessageError):
+            raise ValueError("must be a plain e-mail address") from None
         return value
 
     @field_validator("stripe_webhook_secret")
@@ -199,7 +232,10 @@ class Settings(BaseSettings):
                 )
         if bool(self.clerk_publishable_key) != bool(self.clerk_secret_key):
             missing = "CLERK_SECRET_KEY" if self.clerk_publishable_key else "CLERK_PUBLISHABLE_KEY"
-            yield f"{missing} is missing: Clerk needs both of its keys."
+            yield (
+                f"{missing} is missing: Clerk needs both its keys. This version cannot sign people in with Clerk yet, "
+                "so unset them to use local accounts."
+            )
         elif self.clerk_publishable_key:
             yield (
                 "CLERK_PUBLISHABLE_KEY and CLERK_SECRET_KEY are set, but this version cannot sign people in with "
@@ -216,6 +252,7 @@ class Settings(BaseSettings):
                 "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing: credits are sold (STRIPE_SECRET_KEY is set), "
                 "but there is nothing to spend them on."
             )
+        yield from self._half_a_mail_server()
         if self.redis_url and not self.secret_key:
             yield "SECRET_KEY is missing: several processes (REDIS_URL is set) must share one."
         if self.secret_key and len(self.secret_key.get_secret_value()) < MIN_SECRET_CHARS:
@@ -223,6 +260,15 @@ class Settings(BaseSettings):
                 f"SECRET_KEY is too short: use at least {MIN_SECRET_CHARS} characters, "
                 "for example from `openssl rand -hex 32`."
             )
+
+    def _half_a_mail_server(self) -> Any:
+        if self.smtp_host and not self.smtp_from:
+            yield "SMTP_FROM is missing: mails need a sender (SMTP_HOST is set)."
+        if not self.smtp_host and (self.smtp_from or self.smtp_username or self.smtp_password):
+            yield "SMTP_HOST is missing: other settings of the mail server are there."
+        if bool(self.smtp_username) != bool(self.smtp_password):
+            missing = "SMTP_PASSWORD" if self.smtp_username else "SMTP_USERNAME"
+            yield f"{missing} is missing: a mail server that asks for a name asks for a password too."
 
     @property
     def sandbox_on(self) -> bool:
@@ -286,6 +332,16 @@ class Settings(BaseSettings):
     def sells_credits(self) -> bool:
         """Whether people can buy credits here."""
         return self.sandbox_on or self.stripe_secret_key is not None
+
+    @property
+    def sends_mails(self) -> bool:
+        """Whether there is a way to send mails: a mail server, or the sandbox's mailbox."""
+        return self.sandbox_on or self.smtp_host is not None
+
+    @property
+    def sandbox_mailbox_url(self) -> str:
+        """Where the sandbox takes mails in."""
+        return f"{self.loopback_url}{SANDBOX_PREFIX}/mailbox/api"
 
     def stripe(self) -> tuple[str, str | None, tuple[str, ...]]:
         """Stripe's secret key, base address (None is Stripe's own) and webhook secrets."""

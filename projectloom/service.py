@@ -10,15 +10,17 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from projectloom.api.app import create_api
+from projectloom.billing.mailer import warn_unless_sending
 from projectloom.billing.origin import stamp_books
 from projectloom.config import SANDBOX_PREFIX, settings
-from projectloom.db import in_thread
+from projectloom.db import engine, in_thread
 from projectloom.jobs.periodic import JOBS, keep_running
 from projectloom.jobs.schema import migrate
 from projectloom.metering.cards import store_first_card
 from projectloom.metering.running import runner
 from projectloom.providers import close_providers
 from projectloom.sandbox.app import create_sandbox, start_deliveries, stop_deliveries
+from projectloom.stopping import on_stop_signal
 
 
 class Service:
@@ -36,15 +38,20 @@ class Service:
         await in_thread(migrate)
         await in_thread(store_first_card)
         await in_thread(stamp_books)
+        warn_unless_sending()
         if self._sandbox is not None:
             await start_deliveries(self._sandbox)
+        closing: list[asyncio.Task[None]] = []
+        on_stop_signal(lambda: closing.append(asyncio.create_task(runner.drain())))
         jobs = [asyncio.create_task(keep_running(job), name=job.name) for job in JOBS]
         try:
             yield
         finally:
             for job in jobs:
                 job.cancel()
-            await runner.drain()
+            await asyncio.gather(runner.drain(), *closing)
             if self._sandbox is not None:
                 await stop_deliveries(self._sandbox)
             await close_providers()
+            # SQLite then writes its log back into the file, which is what people copy.
+            await in_thread(engine().dispose)

@@ -11,6 +11,7 @@ from projectloom.config import ConfigurationError, Settings, read_settings, sett
 
 STRIPE = {"STRIPE_SECRET_KEY": "sk_test_secret", "STRIPE_WEBHOOK_SECRET": "whsec_secret"}
 SOLD = STRIPE | {"OPENAI_API_KEY": "sk-openai-secret"}
+MAIL = {"SMTP_HOST": "mail.example", "SMTP_FROM": "loom@example.org"}
 LONG = "s" * 32
 
 
@@ -55,6 +56,12 @@ def test_with_nothing_set_the_sandbox_stands_in_and_everything_has_a_default(con
         (STRIPE, "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing"),
         ({"CLERK_PUBLISHABLE_KEY": "pk_x"}, "CLERK_SECRET_KEY is missing"),
         ({"CLERK_SECRET_KEY": "sk_x"}, "CLERK_PUBLISHABLE_KEY is missing"),
+        ({"SMTP_HOST": "mail.example"}, "SMTP_FROM is missing"),
+        ({"SMTP_FROM": "a@example.org"}, "SMTP_HOST is missing"),
+        ({"SMTP_PASSWORD": "x"}, "SMTP_HOST is missing"),
+        (MAIL | {"SMTP_USERNAME": "ada"}, "SMTP_PASSWORD is missing"),
+        (MAIL | {"SMTP_PASSWORD": "secret"}, "SMTP_USERNAME is missing"),
+        (MAIL | {"SMTP_FROM": "a@example.org\nBcc: b@example.org"}, "SMTP_FROM: must be a plain e-mail address"),
         ({"REDIS_URL": "redis://x"}, "SECRET_KEY is missing"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
         ({"PORT": "eighty"}, "PORT"),

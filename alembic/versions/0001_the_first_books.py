@@ -36,6 +36,7 @@ FIXED_COLUMNS = {
 PLATFORM_ACCOUNTS = ("stripe:clearing", "platform:earnings", "platform:promotions", "platform:breakage")
 
 TABLES = (
+    "mail_outbox",
     "reversals",
     "job_leases",
     "books_stamp",
@@ -399,6 +400,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_reversals_order_id"), "reversals", ["order_id"], unique=False)
     op.create_index(op.f("ix_reversals_payment_intent_id"), "reversals", ["payment_intent_id"], unique=False)
+    op.create_table(
+        "mail_outbox",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("to", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("dedupe_key", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_mail_outbox_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_outbox")),
+        sa.UniqueConstraint("dedupe_key", name=op.f("uq_mail_outbox_dedupe_key")),
+    )
+    op.create_index("ix_mail_outbox_sent_at_next_try_at", "mail_outbox", ["sent_at", "next_try_at"], unique=False)
+    op.create_index(op.f("ix_mail_outbox_user_id"), "mail_outbox", ["user_id"], unique=False)
     _guard()
     _open_platform_accounts()
 

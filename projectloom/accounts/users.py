@@ -46,6 +46,11 @@ def find_user(session: Session, *, email: str) -> User | None:
     return session.exec(select(User).where(User.email == email)).one_or_none()
 
 
+def email_of(session: Session, *, user_id: str) -> str | None:
+    """A person's e-mail."""
+    return session.exec(select(User.email).where(User.id == user_id)).one_or_none()
+
+
 def normalise_email(email: str) -> str:
     """Trimmed, lower-case e-mail.
 

@@ -1,7 +1,8 @@
 """The HTTP application: routes, the error table, and nothing of the pages."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from projectloom.api import auth, chat, credits, errors, preferences, statement, webhooks
 
@@ -19,5 +20,8 @@ def create_api() -> FastAPI:
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-async def _no_such_route() -> None:
+async def _no_such_route(request: Request) -> None:
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is Match.PARTIAL:
+            raise HTTPException(405, "This route does not take that method.")
     raise HTTPException(404, "There is no such route.")

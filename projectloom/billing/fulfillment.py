@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from projectloom.billing.models import Order, OrderStatus
+from projectloom.billing.notices import tell_purchase
 from projectloom.billing.reversals import follow
 from projectloom.clock import now
 from projectloom.ledger.credits import top_up
@@ -110,6 +111,7 @@ def _credit(session: Session, order: Order, paid_cents: int) -> Fulfillment:
         paid_nanos=from_cents(order.price_cents),
         bonus_nanos=from_cents(order.bonus_cents),
     )
+    tell_purchase(session, order)
     # A refund or dispute may have been reported before the payment was.
     follow(session, order)
     return Fulfillment.CREDITED

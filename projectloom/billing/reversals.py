@@ -9,6 +9,7 @@ import logging
 from sqlmodel import Session, col, select
 
 from projectloom.billing.models import Order, OrderStatus, Reversal
+from projectloom.billing.notices import tell_given_back, tell_taken_back
 from projectloom.db import insert_once, transaction
 from projectloom.ledger.reversals import freeze, put_back, take_back
 from projectloom.money import from_cents
@@ -80,7 +81,11 @@ def _follow_one(session: Session, order: Order, row: Reversal, rows: list[Revers
         # What the person's own request put out of reach is what this refund is about.
         release_refund(session, order)
         _take(session, order, row, _standing(rows, row))
+        if row.paid_nanos + row.bonus_nanos:
+            tell_taken_back(session, order, row)
     elif row.reported == Stage.UNDONE and before == Stage.TAKEN:
+        if row.paid_nanos + row.bonus_nanos:
+            tell_given_back(session, order, row)
         _undo(session, order, row, _standing(rows, row))
 
 

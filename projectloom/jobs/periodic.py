@@ -13,6 +13,8 @@ from projectloom import config
 from projectloom.billing.expiry import expire_credit
 from projectloom.billing.inbox import retry_events
 from projectloom.billing.leases import take_lease
+from projectloom.billing.mailer import send_due_mails
+from projectloom.billing.notices import announce_expiry
 from projectloom.billing.reconcile import reconcile
 from projectloom.clock import now
 from projectloom.config import settings
@@ -59,6 +61,15 @@ async def _reconcile_widely() -> None:
         await reconcile(now() - timedelta(days=config.RECONCILE_DAYS))
 
 
+async def _send_mails() -> None:
+    # A mail server may be slow: no thread that a door needs waits for it.
+    await asyncio.to_thread(send_due_mails)
+
+
+async def _announce_expiry() -> None:
+    await in_thread(announce_expiry)
+
+
 async def _forget_sessions() -> None:
     await in_thread(forget_expired)
 
@@ -67,6 +78,8 @@ JOBS = (
     Job("recover turns", config.RECOVERY_INTERVAL_SECONDS, _recover),
     Job("retry events", config.RETRY_EVENTS_SECONDS, _retry_events),
     Job("expire credit", config.EXPIRE_SECONDS, _expire, leased=True),
+    Job("send mails", config.SEND_MAILS_SECONDS, _send_mails, leased=True),
+    Job("announce expiry", config.ANNOUNCE_EXPIRY_SECONDS, _announce_expiry, leased=True),
     Job("reconcile", config.RECONCILE_SECONDS, _reconcile, leased=True),
     Job("forget sessions", config.FORGET_SESSIONS_SECONDS, _forget_sessions, leased=True),
     Job("reconcile widely", config.RECONCILE_WIDELY_SECONDS, _reconcile_widely, leased=True),

@@ -85,6 +85,12 @@ def read_balances(session: Session, *, user_id: str) -> Balances | None:
     )
 
 
+def posted_credit(session: Session, *, user_id: str) -> Nanos:
+    """What the journal says a person has, read from one row; nothing when their accounts were never opened."""
+    query = select(LedgerAccount.posted_nanos).where(LedgerAccount.id == credits_address(user_id))
+    return Nanos(session.exec(query).one_or_none() or 0)
+
+
 def _addresses(user_id: str) -> dict[AccountKind, str]:
     return {
         AccountKind.CREDITS: credits_address(user_id),

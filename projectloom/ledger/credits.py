@@ -1,5 +1,6 @@
 """Credit that comes in: bought (a top-up) or given (a grant), each once."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func
@@ -111,3 +112,28 @@ def expired_lots(session: Session, *, moment: datetime, limit: int) -> list[str]
         .limit(limit)
     )
     return list(session.exec(query).all())
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringLot:
+    """Given credit whose time is nearly over."""
+
+    id: str
+    user_id: str
+    remaining_nanos: int
+    expires_at: datetime
+
+
+def expiring_lots(session: Session, *, after: datetime, before: datetime) -> list[ExpiringLot]:
+    """People's lots that expire between two moments and still have something in them, the earliest first."""
+    query = (
+        select(CreditLot.id, LedgerAccount.user_id, CreditLot.remaining_nanos, CreditLot.expires_at)
+        .join(LedgerAccount, col(LedgerAccount.id) == col(CreditLot.account_id))
+        .where(col(CreditLot.expires_at) > after, col(CreditLot.expires_at) <= before, CreditLot.remaining_nanos > 0)
+        .order_by(col(CreditLot.expires_at), col(CreditLot.id))
+    )
+    return [
+        ExpiringLot(lot_id, user_id, remaining, expires_at)
+        for lot_id, user_id, remaining, expires_at in session.exec(query).all()
+        if user_id is not None and expires_at is not None
+    ]

@@ -20,10 +20,14 @@ from projectloom.ids import new_id
 from projectloom.ledger.holds import capture, void
 from projectloom.metering.cards import card_version
 from projectloom.metering.models import OPEN_STATES, Completion, Funding, Turn, TurnState, UsageRecord
-from projectloom.pricing import charge, likely_tokens, provider_cost
+from projectloom.metering.notices import tell_low_balance
+from projectloom.pricing import charge, provider_cost
 from projectloom.tokens import Usage
 
 _log = logging.getLogger(__name__)
+
+# A text whose tokens nobody counted is charged by few: tokenizers make more of it than this, not less.
+CHARGED_BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def _counted(turn: Turn, outcome: Outcome) -> tuple[Usage | None, bool]:
     # A report that denies the text which came with it is no report.
     if reported is not None and outcome.usage_final and reported.output_tokens and reported.total_input_tokens:
         return reported, False
-    written = likely_tokens(outcome.text)
+    written = -(-len(outcome.text.encode()) // CHARGED_BYTES_PER_TOKEN)
     if reported is None or not reported.total_input_tokens:
         return Usage(input_tokens=turn.input_estimate, output_tokens=min(written, turn.max_output_tokens)), True
     # The provider told the input when it began; its last word on the output may be older than the text.
@@ -100,6 +104,8 @@ def _record_usage(session: Session, turn: Turn, usage: Usage, *, estimated: bool
         charged = min(due, turn.held_nanos)
         uncollected = due - charged
         entry_id = capture(session, hold_id=turn.hold_id, amount_nanos=charged)
+        if charged:
+            tell_low_balance(session, user_id=turn.user_id, charged_nanos=charged)
     if uncollected:
         _log.error("usage above the hold", extra={"turn_id": turn.id, "uncollected_nanos": uncollected})
     session.add(

@@ -15,6 +15,7 @@ from projectloom.sandbox import (
     checkout_page,
     control_api,
     control_page,
+    mailbox,
     openai_api,
     receipt_pages,
     stripe_api,
@@ -42,6 +43,7 @@ def create_sandbox(settings: Settings) -> FastAPI:
     app.include_router(receipt_pages.receipt_router(store), prefix="/receipts")
     app.include_router(control_api.control_api_router(settings, store, deliveries.wake), prefix="/control/api")
     app.include_router(control_page.control_page_router(settings, store, deliveries.wake), prefix="/control")
+    app.include_router(mailbox.mailbox_router(settings, store), prefix="/mailbox")
     app.include_router(anthropic_api.anthropic_router(settings), prefix="/anthropic")
     app.include_router(openai_api.openai_router(settings), prefix="/openai")
     app.add_exception_handler(StripeFault, stripe_door.answer_fault)

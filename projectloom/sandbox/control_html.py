@@ -47,7 +47,8 @@ def control_page(shown: Shown, *, said: str, problem: str) -> tuple[str, str]:
         "Control",
         f"""<main class="wide">
 <header class="span"><h2>Sandbox control</h2>
-<p class="quiet">Be Stripe's dashboard, the buyer's bank and a bad network. Only demo money moves.</p>{words}</header>
+<p class="quiet">Be Stripe's dashboard, the buyer's bank and a bad network. Only demo money moves.
+<a href="mailbox">The mailbox</a> shows what people are told.</p>{words}</header>
 {_deliveries(shown.summary)}
 {_faults(shown.summary)}
 {_payments(shown.payments)}

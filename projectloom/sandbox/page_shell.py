@@ -68,6 +68,8 @@ th, td { padding: 8px 12px 8px 0; border-top: 1px solid var(--border); vertical-
 td form { display: inline-flex; margin: 0 4px 4px 0 !important; }
 td:last-child { white-space: nowrap; }
 td button { width: auto; min-height: 32px; padding: 4px 12px; font-size: 14px; }
+.letter { white-space: pre-wrap; overflow-wrap: anywhere; }
+a { color: var(--accent); }
 code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 .problem { margin: 0 0 16px; padding: 12px 16px; border-radius: 8px; background: var(--error-soft); color: var(--error);
   font-weight: 500; }

@@ -1,6 +1,7 @@
 """``kill -9`` of a real server in the middle of a reply: what came is shown, charged once, and the books are right."""
 
 import json
+import signal
 import time
 from decimal import Decimal
 
@@ -69,7 +70,7 @@ def test_a_payment_made_just_before_a_kill_is_credited_once_after_the_restart(re
         server.audit()
 
 
-def test_a_server_that_is_asked_to_stop_settles_its_replies_first(request, tmp_path):
+def test_a_server_that_is_asked_to_stop_ends_its_replies_well_and_loses_not_a_word(request, tmp_path):
     with (
         fresh_database(request, "sqlite", tmp_path / "live") as environment,
         LiveServer({**environment, "LOOM_SANDBOX_SPEED": "3"}) as server,
@@ -78,11 +79,22 @@ def test_a_server_that_is_asked_to_stop_settles_its_replies_first(request, tmp_p
         buy(client, 10)
         await_balance(client, "10.00")
         body = {"messages": [{"role": "user", "content": "Write a long essay of 1000 words about rivers"}]}
+        parts: list[dict] = []
         with client.stream("POST", "/api/chat", json=body) as answer:
             for line in answer.iter_lines():
-                if "text-delta" in line:
-                    server.stop()
-                    break
+                if line.startswith("data: {"):
+                    parts.append(json.loads(line.removeprefix("data: ")))
+                if len(parts) == 12:
+                    assert server.process is not None
+                    server.process.send_signal(signal.SIGINT)
+        # The reader was told the end and the cost, not cut off.
+        assert parts[-1]["type"] == "finish"
+        begun = time.monotonic()
+        server.stop()
+        assert time.monotonic() < begun + 6
         server.audit()
         server.start()
+        text, receipt = watch(client, parts[0]["messageId"])
+        assert text == "".join(part["delta"] for part in parts if part["type"] == "text-delta")
+        assert receipt == parts[-1]["messageMetadata"]
         assert client.get("/api/credits/balance").json()["held"] == 0

@@ -1,0 +1,133 @@
+"""What people are told about their purchases and their given credit: the wording, and what makes it one mail.
+
+Each is written in the transaction of the money it tells of. Somebody without an address is told nothing.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from projectloom import config, routes
+from projectloom.accounts.users import email_of
+from projectloom.billing.models import Order, Reversal
+from projectloom.config import settings
+from projectloom.db import database_now, reading, transaction
+from projectloom.ledger.accounts import read_balances
+from projectloom.ledger.credits import ExpiringLot, expiring_lots
+from projectloom.mails.models import MailKind
+from projectloom.mails.outbox import put_mail, written_keys
+from projectloom.money import format_usd, from_cents
+
+_BATCH = 500
+
+
+def tell_purchase(session: Session, order: Order) -> None:
+    """A paid order's credit has arrived."""
+    paid = format_usd(from_cents(order.paid_cents or order.price_cents))
+    credit = format_usd(from_cents(order.price_cents + order.bonus_cents))
+    bonus = f", {format_usd(from_cents(order.bonus_cents))} of it a bonus" if order.bonus_cents else ""
+    _tell(
+        session,
+        user_id=order.user_id,
+        kind=MailKind.PURCHASE,
+        subject=f"Your purchase: {credit} of credit",
+        words=(
+            f"Thank you. You paid {paid}, and {credit} of credit was added{bonus}.",
+            f"Your purchase is {order.id}.",
+        ),
+        dedupe_key=f"purchase:{order.id}",
+    )
+
+
+def tell_taken_back(session: Session, order: Order, row: Reversal) -> None:
+    """A refund or dispute took its credit back; what was spent already is owed."""
+    credit, money = format_usd(row.paid_nanos + row.bonus_nanos), format_usd(from_cents(row.amount_cents))
+    why = (
+        f"We refunded {money} of your purchase {order.id}"
+        if row.kind == "refund"
+        else f"Your bank took back {money} of your purchase {order.id}"
+    )
+    words = [f"{why}. With it, {credit} of credit went back."]
+    balances = read_balances(session, user_id=order.user_id)
+    if balances is not None and balances.debt_nanos:
+        words.append(f"Some of it was spent before: you owe {format_usd(balances.debt_nanos)}. New credit pays it off.")
+    _tell(
+        session,
+        user_id=order.user_id,
+        kind=MailKind.TAKEN_BACK,
+        subject=f"Your {row.kind} of {money}",
+        words=words,
+        dedupe_key=f"taken_back:{row.id}",
+    )
+
+
+def tell_given_back(session: Session, order: Order, row: Reversal) -> None:
+    """A refund or dispute did not stand. To be called while the row still says what it took."""
+    credit, money = format_usd(row.paid_nanos + row.bonus_nanos), format_usd(from_cents(row.amount_cents))
+    why = (
+        f"The refund of {money} did not go through"
+        if row.kind == "refund"
+        else f"The dispute of {money} has ended and the payment stands"
+    )
+    _tell(
+        session,
+        user_id=order.user_id,
+        kind=MailKind.GIVEN_BACK,
+        subject=f"{credit} of credit is yours again",
+        words=(f"{why}. The {credit} of credit from your purchase {order.id} came back.",),
+        dedupe_key=f"given_back:{row.id}",
+    )
+
+
+def announce_expiry() -> int:
+    """Tell people whose given credit expires within the named days, once for each lot; how many were told."""
+    with reading() as session:
+        moment = database_now(session)
+        before = moment + timedelta(days=config.EXPIRY_NOTICE_DAYS)
+        coming = expiring_lots(session, after=moment, before=before)
+    told = 0
+    for start in range(0, len(coming), _BATCH):
+        batch = coming[start : start + _BATCH]
+        with reading() as session:
+            known = written_keys(session, dedupe_keys=[_expiry_key(lot) for lot in batch])
+        fresh = [lot for lot in batch if _expiry_key(lot) not in known]
+        if fresh:
+            with transaction() as session:
+                told += sum(_tell_expiry(session, lot) for lot in fresh)
+    return told
+
+
+def _tell_expiry(session: Session, lot: ExpiringLot) -> bool:
+    credit, day = format_usd(lot.remaining_nanos), _day(lot.expires_at)
+    return _tell(
+        session,
+        user_id=lot.user_id,
+        kind=MailKind.EXPIRY,
+        subject=f"{credit} of credit expires on {day}",
+        words=(f"{credit} of credit that was given to you expires on {day}. It is spent before what you bought.",),
+        dedupe_key=_expiry_key(lot),
+    )
+
+
+def _expiry_key(lot: ExpiringLot) -> str:
+    return f"expiry:{lot.id}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _tell(
+    session: Session,
+    *,
+    user_id: str,
+    kind: MailKind,
+    subject: str,
+    words: tuple[str, ...] | list[str],
+    dedupe_key: str,
+) -> bool:
+    to = email_of(session, user_id=user_id)
+    if to is None:
+        return False
+    body = "\n\n".join((*words, f"Your credits: {settings().public_url}{routes.CREDITS}")) + "\n"
+    return put_mail(session, user_id=user_id, to=to, kind=kind, subject=subject, body=body, dedupe_key=dedupe_key)

@@ -1,0 +1,53 @@
+"""The table of the outbox."""
+
+# SQLModel declares a table's name as something else than the string it takes.
+# pyright: reportAssignmentType=false
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, String, Text
+from sqlmodel import Field, SQLModel
+
+from projectloom.clock import now
+from projectloom.db import UtcDateTime
+
+
+class MailKind(StrEnum):
+    """What a mail tells."""
+
+    PURCHASE = "purchase"
+    """Bought credit has arrived."""
+    TAKEN_BACK = "taken_back"
+    """A refund or dispute took credit back."""
+    GIVEN_BACK = "given_back"
+    """A refund or dispute did not stand, and its credit is there again."""
+    LOW_BALANCE = "low_balance"
+    """A reply brought the balance under the named amount."""
+    EXPIRY = "expiry"
+    """Given credit is about to expire."""
+
+
+class MailOut(SQLModel, table=True):
+    """One mail to one person. Kept after it is sent, so that its key keeps it from being written again."""
+
+    __tablename__ = "mail_outbox"
+    __table_args__ = (Index("ix_mail_outbox_sent_at_next_try_at", "sent_at", "next_try_at"),)
+
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="users.id", index=True)
+    to: str
+    """The address that the person had when it was written."""
+    kind: str = Field(sa_type=String)
+    subject: str
+    body: str = Field(sa_type=Text)
+    """Plain text."""
+    dedupe_key: str = Field(unique=True)
+    """What it tells of: the same thing is told once."""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    attempts: int = 0
+    next_try_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it is due; none when it is sent or given up."""
+    error: str | None = None
+    """Why the last attempt failed."""
