@@ -69,7 +69,8 @@ class Schedule:
                 (self.buy, self.pay, self.pay, self.refund, self.fail_refund, self.dispute, self.spend, self.deliver)
             )
             step()
-            if self.random.random() < 0.1:
+            # The audit reads all that the schedules before left as well, so it runs now and then, and at each end.
+            if self.random.random() < 0.02:
                 self.audit()
         self.settle()
 
