@@ -27,7 +27,7 @@ const onTouch = () => window.matchMedia("(pointer: coarse)").matches;
 
 // `ready` once the server has said which conversation this is. Until then, and while a new chat gets its address, what
 // is being typed stays where it is.
-function useDraft(field, { conversationId, ready, running }, onDraft, onText) {
+function useDraft(field, { conversationId, ready, running, basis }, onDraft, onText) {
   const timer = useRef(0);
   const shown = useRef({});
   const tell = useRef(onDraft);
@@ -40,7 +40,7 @@ function useDraft(field, { conversationId, ready, running }, onDraft, onText) {
       if (text) localStorage.setItem(draftKey(conversationId), text);
       else localStorage.removeItem(draftKey(conversationId));
       const say = () => tell.current?.(text);
-      if (now) say();
+      if (now || !text) say();
       else timer.current = setTimeout(say, PAUSE_MS);
     },
     [conversationId, ready, field],
@@ -61,7 +61,6 @@ function useDraft(field, { conversationId, ready, running }, onDraft, onText) {
     element.value = typed || localStorage.getItem(draftKey(conversationId)) || "";
     grow(element);
     onText(Boolean(element.value.trim()));
-    if (element.value) tell.current?.(element.value);
     return () => {
       clearTimeout(timer.current);
       if (element.value) localStorage.setItem(draftKey(conversationId), element.value);
@@ -70,6 +69,12 @@ function useDraft(field, { conversationId, ready, running }, onDraft, onText) {
   useEffect(() => {
     wasRunning.current = running;
   }, [running]);
+  // An empty field is told too: no price of an earlier draft may stand beside it.
+  useEffect(() => {
+    if (!ready) return;
+    clearTimeout(timer.current);
+    tell.current?.(field.current.value);
+  }, [ready, basis, field]);
   return keep;
 }
 
@@ -86,10 +91,10 @@ function useStopKey(running, onStop) {
   }, [running, onStop]);
 }
 
-export function Composer({ conversationId, ready, running, returned, onSend, onDraft, onStop, children }) {
+export function Composer({ conversationId, ready, running, basis, returned, onSend, onDraft, onStop, children }) {
   const field = useRef(null);
   const [hasText, setHasText] = useState(false);
-  const keepDraft = useDraft(field, { conversationId, ready, running }, onDraft, setHasText);
+  const keepDraft = useDraft(field, { conversationId, ready, running, basis }, onDraft, setHasText);
   useStopKey(running, onStop);
 
   const put = useCallback(

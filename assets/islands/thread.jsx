@@ -65,7 +65,15 @@ export function Thread({ conversationId, anchor, attention, children }) {
   };
   // A card that explains why nothing was sent stands at the end; it must not appear out of sight.
   useEffect(() => {
-    if (attention) toEnd();
+    if (!attention) return undefined;
+    toEnd();
+    // Its last lines may come a moment later (the balance is read again), and the composer may grow meanwhile.
+    const wall = inner.current.querySelector(".wall");
+    if (!wall) return undefined;
+    const observer = new ResizeObserver(() => wall.scrollIntoView({ block: "end" }));
+    observer.observe(wall);
+    observer.observe(view.current);
+    return () => observer.disconnect();
   }, [attention]);
   return (
     <div className="thread-frame">

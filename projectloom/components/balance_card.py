@@ -4,6 +4,7 @@ import reflex as rx
 
 from projectloom.components.controls import attrs, icon, sandbox_badge, skeleton
 from projectloom.components.top_up import no_overdraft_note, pack_chooser
+from projectloom.config import settings
 from projectloom.state.balance import BalanceState
 from projectloom.state.preferences import PreferencesState
 
@@ -23,20 +24,19 @@ def _card() -> rx.Component:
         rx.cond(BalanceState.loaded, amount(), skeleton("96px")),
         balance_notes(),
         rx.cond(BalanceState.loaded & BalanceState.low, _low()),
-        _buy(),
-        no_overdraft_note(),
+        *((_buy(), no_overdraft_note()) if settings().sells_credits else ()),
         class_name="card balance-card",
         custom_attrs=attrs("balance-card", "Credit balance"),
     )
 
 
 def amount() -> rx.Component:
-    """The amount in the accent colour, or the error colour when low, and every digit where rounding hides some."""
+    """The amount, in the error colour when low and in use, and every digit where rounding hides some."""
     return rx.el.div(
         rx.el.p(
             BalanceState.amount,
             key=BalanceState.amount,
-            class_name=rx.cond(BalanceState.low, "amount num low", "amount num"),
+            class_name=rx.cond(BalanceState.low & PreferencesState.uses_credits, "amount num low", "amount num"),
             custom_attrs=attrs("balance-amount"),
         ),
         rx.cond(
@@ -93,7 +93,11 @@ def balance_notes() -> rx.Component:
 def _low() -> rx.Component:
     return rx.el.p(
         icon("circle-alert", 14),
-        rx.el.span("Low balance. Purchase more credits to continue using AI features."),
+        rx.el.span(
+            "Low balance. Purchase more credits to continue using AI features."
+            if settings().sells_credits
+            else "Low balance. Your own API keys can pay for replies instead: choose them in Settings."
+        ),
         class_name="note error",
         custom_attrs=attrs("low-balance"),
     )

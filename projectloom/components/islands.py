@@ -38,7 +38,8 @@ class Reply(rx.Component):
 class Composer(rx.Component):
     """The message field with its draft; children stand left of Send.
 
-    ``ready`` once ``conversation_id`` is the one of this page, so that no draft of another is shown.
+    ``ready`` once ``conversation_id`` is the one of this page, so that no draft of another is shown. The draft is told
+    again whenever ``basis``, what its price rests on, changes.
     """
 
     library = "$/public/islands/composer.jsx"
@@ -47,6 +48,7 @@ class Composer(rx.Component):
     conversation_id: rx.Var[str]
     ready: rx.Var[bool]
     running: rx.Var[bool]
+    basis: rx.Var[str]
     returned: rx.Var[object]
     on_send: rx.EventHandler[_two_texts]
     on_draft: rx.EventHandler[rx.event.passthrough_event_spec(str)]

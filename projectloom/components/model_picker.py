@@ -3,7 +3,6 @@
 import reflex as rx
 
 from projectloom.components.controls import attrs, icon
-from projectloom.state.composer import EstimateState
 from projectloom.state.models import ModelRow, ModelState
 
 
@@ -42,12 +41,12 @@ def _choice(row: ModelRow) -> rx.Component:
             rx.cond(row.intent != "", rx.el.span(row.intent, class_name="intent")),
             rx.el.span(row.label, class_name="model-name"),
             rx.el.span(row.good_at, class_name="quiet"),
-            rx.el.span(rx.cond(row.missing != "", row.missing, row.price), class_name="quiet price"),
+            rx.el.span(row.price, rx.cond(row.missing != "", ", " + row.missing, ""), class_name="quiet price"),
             class_name="choice-words",
         ),
         rx.cond(ModelState.model == row.id, icon("check")),
         type="button",
-        on_click=[ModelState.pick(row.id), EstimateState.again],
+        on_click=ModelState.pick(row.id),
         key=row.id,
         class_name="choice",
         custom_attrs={

@@ -8,6 +8,9 @@ from projectloom.components.islands import Radio
 from projectloom.money import format_usd
 from projectloom.state.checkout import CheckoutState
 
+# Said wherever credits would be offered, on a server whose operator sells none.
+NOT_SOLD = "This server does not sell credits."
+
 
 def _dollars(amount_usd: int) -> str:
     return f"${amount_usd}"

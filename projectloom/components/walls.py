@@ -4,9 +4,11 @@ import reflex as rx
 
 from projectloom import routes
 from projectloom.components.controls import attrs, icon, icon_button, link, sandbox_badge
-from projectloom.components.top_up import no_overdraft_note, pack_buttons
+from projectloom.components.top_up import NOT_SOLD, no_overdraft_note, pack_buttons
+from projectloom.config import settings
 from projectloom.state.balance import BalanceState
 from projectloom.state.chat import ChatState
+from projectloom.state.checkout import PurchaseReturnState
 from projectloom.state.models import ModelState
 from projectloom.state.preferences import PreferencesState, SettingsState
 
@@ -16,8 +18,11 @@ def walls() -> rx.Component:
     return rx.fragment(
         rx.match(
             ChatState.wall,
-            ("credits", _no_credits()),
-            ("key", _no_key()),
+            (
+                "credits",
+                rx.cond((PurchaseReturnState.tone != "completed") | BalanceState.nothing, _no_credits()),
+            ),
+            ("key", rx.cond(ModelState.advice != "", _no_key())),
             rx.fragment(),
         ),
         rx.cond(ChatState.trouble != "", _other()),
@@ -27,7 +32,7 @@ def walls() -> rx.Component:
 def _no_credits() -> rx.Component:
     return rx.el.section(
         rx.el.div(
-            rx.el.h3("Buy credits to send this"),
+            rx.el.h3("Buy credits to send this" if settings().sells_credits else "Your credits are used up"),
             sandbox_badge(),
             rx.el.span(class_name="grow"),
             _close(),
@@ -38,8 +43,7 @@ def _no_credits() -> rx.Component:
             rx.el.span(BalanceState.amount, class_name="num"),
             " does not cover a reply. Your message is kept below and waits until you are back.",
         ),
-        pack_buttons(),
-        no_overdraft_note(),
+        *_ways_to_go_on(),
         class_name="card wall",
         role="alert",
         custom_attrs=attrs("wall-credits"),
@@ -49,10 +53,7 @@ def _no_credits() -> rx.Component:
 def _no_key() -> rx.Component:
     return rx.el.section(
         rx.el.div(rx.el.h3("Add your API key first"), rx.el.span(class_name="grow"), _close(), class_name="row"),
-        rx.el.p(
-            ModelState.label,
-            " answers with your own API key, and none is saved yet. Your message is kept below.",
-        ),
+        rx.el.p(ModelState.advice, " Your message is kept below."),
         rx.el.div(
             link(
                 "Add a key in Settings",
@@ -60,19 +61,33 @@ def _no_key() -> rx.Component:
                 class_name="button primary",
                 custom_attrs=attrs("to-add-key"),
             ),
-            rx.el.button(
-                "Use credits instead",
-                type="button",
-                class_name="button",
-                on_click=[PreferencesState.set_api_key_mode("credits"), ModelState.load, ChatState.dismiss_trouble],
-                custom_attrs=attrs("use-credits"),
-            ),
+            *([_use_credits()] if settings().sells_credits else []),
             class_name="row wrap",
         ),
         class_name="card wall",
         role="alert",
         custom_attrs=attrs("wall-key"),
     )
+
+
+def _use_credits() -> rx.Component:
+    return rx.el.button(
+        "Use credits instead",
+        type="button",
+        class_name="button",
+        on_click=[PreferencesState.set_api_key_mode("credits"), ModelState.load, ChatState.dismiss_trouble],
+        custom_attrs=attrs("use-credits"),
+    )
+
+
+def _ways_to_go_on() -> list[rx.Component]:
+    """What somebody without credits can do: buy some, or on a server that sells none pay with keys of their own."""
+    if settings().sells_credits:
+        return [pack_buttons(), no_overdraft_note()]
+    to_settings = link(
+        "Use your own API keys", to=routes.SETTINGS, class_name="button primary", custom_attrs=attrs("to-own-keys")
+    )
+    return [rx.el.p(NOT_SOLD, class_name="quiet"), rx.el.div(to_settings, class_name="row wrap")]
 
 
 def _other() -> rx.Component:
@@ -103,17 +118,11 @@ def first_step() -> rx.Component:
 
 def _choose_payer() -> rx.Component:
     return rx.el.section(
-        rx.el.h3("How do you want to pay for replies?"),
+        rx.el.h3(
+            "How do you want to pay for replies?" if settings().sells_credits else "Replies are paid with your own keys"
+        ),
         rx.el.div(
-            rx.el.button(
-                icon("wallet", 18),
-                rx.el.span("Buy credits", class_name="strong"),
-                rx.el.span("From $10. Every model, no accounts elsewhere.", class_name="quiet"),
-                type="button",
-                class_name="option",
-                on_click=[PreferencesState.set_api_key_mode("credits"), ModelState.load],
-                custom_attrs=attrs("begin-credits"),
-            ),
+            *([_begin_with_credits()] if settings().sells_credits else []),
             link(
                 icon("key-round", 18),
                 rx.el.span("Use your own API keys", class_name="strong"),
@@ -129,11 +138,23 @@ def _choose_payer() -> rx.Component:
     )
 
 
+def _begin_with_credits() -> rx.Component:
+    return rx.el.button(
+        icon("wallet", 18),
+        rx.el.span("Buy credits", class_name="strong"),
+        rx.el.span("From $10. Every model, no accounts elsewhere.", class_name="quiet"),
+        type="button",
+        class_name="option",
+        on_click=[PreferencesState.set_api_key_mode("credits"), ModelState.load],
+        custom_attrs=attrs("begin-credits"),
+    )
+
+
 def _first_credits() -> rx.Component:
+    title = "Buy credits to begin" if settings().sells_credits else "You have no credits"
     return rx.el.section(
-        rx.el.div(rx.el.h3("Buy credits to begin"), sandbox_badge(), class_name="row"),
-        pack_buttons(),
-        no_overdraft_note(),
+        rx.el.div(rx.el.h3(title), sandbox_badge(), class_name="row"),
+        *_ways_to_go_on(),
         class_name="card first-step",
         custom_attrs=attrs("first-credits"),
     )

@@ -7,6 +7,7 @@ import reflex as rx
 from projectloom import routes
 from projectloom.pages.chat import chat_page
 from projectloom.pages.credits import credits_page
+from projectloom.pages.not_found import not_found_page
 from projectloom.pages.settings import settings_page
 from projectloom.pages.sign_in import sign_in_page
 from projectloom.pages.statement import statement_page
@@ -65,3 +66,4 @@ def add_pages(app: rx.App) -> None:
     app.add_page(
         sign_in_page, route=routes.SIGN_IN, title="Sign in · ProjectLoom", on_load=[IdentityState.skip_sign_in]
     )
+    app.add_page(not_found_page, route="404", title="No such page · ProjectLoom")

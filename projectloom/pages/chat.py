@@ -73,25 +73,30 @@ def _loading() -> rx.Component:
 
 
 def _welcome() -> rx.Component:
+    """An empty chat. While something stands in the way of sending, that alone is shown, so that it is all in sight."""
+    unhindered = (ChatState.wall == "") & (ChatState.trouble == "")
     return rx.el.div(
         rx.el.h2("What are you working on?"),
         rx.el.p(
             "You see what a reply may cost before you send, and what it did cost when it ends.", class_name="quiet"
         ),
-        rx.el.div(
-            *[
-                rx.el.button(
-                    icon(name, 18),
-                    rx.el.span(title, class_name="strong"),
-                    rx.el.span(prompt, class_name="quiet clamp-2"),
-                    type="button",
-                    class_name="option",
-                    custom_attrs=attrs("starter", data_fill=prompt),
-                )
-                for name, title, prompt in _STARTERS
-            ],
-            class_name="options",
-        ),
-        rx.cond(ChatState.wall == "", first_step()),
-        class_name="welcome",
+        rx.cond(unhindered, rx.fragment(first_step(), _starters())),
+        class_name=rx.cond(unhindered, "welcome", "welcome hindered"),
+    )
+
+
+def _starters() -> rx.Component:
+    return rx.el.div(
+        *[
+            rx.el.button(
+                icon(name, 18),
+                rx.el.span(title, class_name="strong"),
+                rx.el.span(prompt, class_name="quiet clamp-2"),
+                type="button",
+                class_name="option",
+                custom_attrs=attrs("starter", data_fill=prompt),
+            )
+            for name, title, prompt in _STARTERS
+        ],
+        class_name="options",
     )

@@ -6,7 +6,8 @@ from projectloom import routes
 from projectloom.components.balance_card import amount, balance_notes
 from projectloom.components.controls import attrs, icon, link, sandbox_badge, skeleton
 from projectloom.components.refund import refund_dialog
-from projectloom.components.top_up import no_overdraft_note, pack_buttons
+from projectloom.components.top_up import NOT_SOLD, no_overdraft_note, pack_buttons
+from projectloom.config import settings
 from projectloom.state.balance import BalanceState
 from projectloom.state.credits import CreditsState, PurchaseRow
 from projectloom.state.identity import IdentityState
@@ -19,7 +20,7 @@ def credits_page() -> rx.Component:
     return frame(
         rx.el.div(
             rx.cond(IdentityState.known & BalanceState.loaded, _balance(), skeleton("120px")),
-            _buy(),
+            _buy() if settings().sells_credits else _not_sold(),
             _purchases(),
             class_name="page",
         ),
@@ -60,6 +61,19 @@ def _buy() -> rx.Component:
         pack_buttons(),
         no_overdraft_note(),
         class_name="card roomy",
+    )
+
+
+def _not_sold() -> rx.Component:
+    return rx.el.section(
+        rx.el.p(
+            NOT_SOLD.removesuffix("."),
+            ": your own API keys pay for replies, and ",
+            link("Settings", to=routes.SETTINGS, class_name="link"),
+            " is where they are kept.",
+        ),
+        class_name="card roomy",
+        custom_attrs=attrs("not-sold"),
     )
 
 

@@ -5,6 +5,7 @@ import reflex as rx
 from projectloom import routes
 from projectloom.components.controls import attrs, icon, link, skeleton
 from projectloom.components.islands import Radio
+from projectloom.components.top_up import NOT_SOLD
 from projectloom.config import settings
 from projectloom.state.identity import IdentityState
 from projectloom.state.preferences import KeyRow, PreferencesState, SettingsState
@@ -38,7 +39,10 @@ def _choice() -> rx.Component:
             _mode(
                 "credits",
                 "Buy Credits (Easier for Non-Technical Users)",
-                "One prepaid balance in US dollars for every model. No keys needed.",
+                "One prepaid balance in US dollars for every model. No keys needed."
+                if settings().sells_credits
+                else NOT_SOLD,
+                disabled=not settings().sells_credits,
             ),
             class_name="modes",
         ),
@@ -47,14 +51,14 @@ def _choice() -> rx.Component:
     )
 
 
-def _mode(value: str, title: str, explanation: str) -> rx.Component:
+def _mode(value: str, title: str, explanation: str, *, disabled: bool = False) -> rx.Component:
     return rx.el.label(
         Radio.create(
             name="apiKeyMode",
             value=value,
             checked=PreferencesState.api_key_mode == value,
             on_choose=PreferencesState.set_api_key_mode(value),
-            custom_attrs=attrs(f"mode-{value}"),
+            custom_attrs={**attrs(f"mode-{value}"), **({"disabled": True} if disabled else {})},
         ),
         rx.el.span(
             rx.el.span(title, class_name="strong"), rx.el.span(explanation, class_name="quiet"), class_name="stacked"
@@ -66,7 +70,9 @@ def _mode(value: str, title: str, explanation: str) -> rx.Component:
 def _credits_note() -> rx.Component:
     return rx.el.div(
         rx.el.p(
-            "You're using ProjectLoom credits. View your balance and purchase more credits in the Usage panel.",
+            "You're using ProjectLoom credits. View your balance and purchase more credits in the Usage panel."
+            if settings().sells_credits
+            else "You're using ProjectLoom credits. View your balance in the Usage panel.",
             custom_attrs=attrs("credits-note"),
         ),
         rx.el.div(
@@ -76,7 +82,7 @@ def _credits_note() -> rx.Component:
                 class_name="button",
                 custom_attrs=attrs("open-usage", data_toggle="usage"),
             ),
-            link("Buy credits", to=routes.CREDITS, class_name="button"),
+            *([link("Buy credits", to=routes.CREDITS, class_name="button")] if settings().sells_credits else []),
             class_name="row wrap",
         ),
         class_name="inset stack",

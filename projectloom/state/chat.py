@@ -17,7 +17,6 @@ from projectloom.metering.send import send_message
 from projectloom.metering.turn import StartedTurn, stop_turn
 from projectloom.state.balance import BalanceState
 from projectloom.state.checkout import PurchaseReturnState
-from projectloom.state.composer import EstimateState
 from projectloom.state.conversations import ConversationsState
 from projectloom.state.models import ModelState, model_labels
 from projectloom.state.session import explain, handled, signed_in
@@ -108,7 +107,7 @@ class ChatState(rx.State):
         if not self.conversation_id or turn_id not in {row.turn_id for row in self.fresh}:
             return None
         self._take_in_fresh(await self._read(person.user_id))
-        return [BalanceState.refresh, UsageState.load, ConversationsState.load, EstimateState.again]
+        return [BalanceState.refresh, UsageState.load, ConversationsState.load]
 
     @rx.event
     def dismiss_trouble(self):
@@ -153,7 +152,7 @@ class ChatState(rx.State):
             return explain(error)
         self.wall = _WALLS.get(type(error), "")
         self.trouble = "" if self.wall else error.message
-        return BalanceState.refresh
+        return [PurchaseReturnState.seen, BalanceState.refresh, ModelState.load]
 
     async def _read(self, user_id: str) -> list[MessageRow]:
         messages = await in_thread(read_messages, user_id, self.conversation_id)

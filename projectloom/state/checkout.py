@@ -43,7 +43,7 @@ class CheckoutState(rx.State):
         return CheckoutState.buy(self.selected)
 
     @handled
-    async def buy(self, amount: str):
+    async def buy(self, amount: object):
         """Open the payment page for a pack. Any refusal is said in place; nothing is charged by it."""
         if self.busy:
             return
@@ -52,8 +52,7 @@ class CheckoutState(rx.State):
         try:
             person = await signed_in(self)
             # A socket can say anything here; what is no plain number is refused as it is.
-            plain = isinstance(amount, str) and amount.isascii() and amount.isdecimal()
-            pack = int(amount) if plain else amount
+            pack = int(amount) if isinstance(amount, str) and amount.isascii() and amount.isdecimal() else amount
             yield leave_for(await create_checkout(person.user_id, person.email, pack))
         except LoomError as error:
             self.busy, self.trouble = False, error.message

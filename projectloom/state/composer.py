@@ -11,36 +11,29 @@ from projectloom.state.words import about, words_in
 
 
 class EstimateState(rx.State):
-    """What the next reply may cost, in words. ``tone`` is ``calm``, ``short`` (a clamped reply) or ``none``."""
+    """What the next reply may cost, in words. ``tone`` is ``calm``, ``short`` (a clamped reply) or ``none``.
+
+    ``basis`` is the page's name for what the words rest on: conversation, model, payer and balance. The page asks again
+    when that changes, and shows no words that rest on anything else.
+    """
 
     text: str = ""
     tone: str = "calm"
-    _draft: str = ""
-    _conversation_id: str = ""
+    basis: str = ""
 
     @handled
-    async def consider(self, draft: str, conversation_id: str):
-        """The draft has changed."""
-        self._draft, self._conversation_id = draft, conversation_id
-        await self._estimate()
-
-    @handled
-    async def again(self):
-        """The model, the balance or the conversation has changed."""
-        await self._estimate()
-
-    async def _estimate(self) -> None:
-        person = await signed_in(self)
-        models = await self.get_state(ModelState)
-        if not self._draft.strip() or not models.model:
-            self.text, self.tone = "", "calm"
+    async def consider(self, draft: str, conversation_id: str, basis: str):
+        """The draft, or what its price rests on, has changed."""
+        self.text, self.tone, self.basis = "", "calm", basis
+        model = (await self.get_state(ModelState)).model
+        if not draft.strip() or not model:
             return
-        conversation = self._conversation_id or None
+        person = await signed_in(self)
         try:
-            self._say(await in_thread(estimate, person.user_id, models.model, conversation, self._draft))
+            self._say(await in_thread(estimate, person.user_id, model, conversation_id or None, draft))
         except LoomError:
             # Whatever is wrong with the draft is said when it is sent; an estimate never interrupts typing.
-            self.text, self.tone = "", "calm"
+            self.text = ""
 
     def _say(self, found: Estimate) -> None:
         if found.obstacle == "insufficient_credits":

@@ -18,11 +18,12 @@ _INTENTS = {
     "claude-opus-5-5": "Hard problems",
     "gpt-6.1-sol": "A second opinion",
 }
+_FAMILIES = {"anthropic": "Claude", "openai": "GPT"}
 
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One line of the picker. ``missing`` says what is needed before the model can be used, if anything."""
+    """One line of the picker. ``missing`` and, at length, ``advice`` say what is needed before it can be used."""
 
     id: str = ""
     label: str = ""
@@ -30,6 +31,7 @@ class ModelRow:
     price: str = ""
     good_at: str = ""
     missing: str = ""
+    advice: str = ""
 
 
 class ModelState(rx.State):
@@ -40,6 +42,7 @@ class ModelState(rx.State):
     model: str = ""
     label: str = ""
     price: str = ""
+    advice: str = ""
 
     @handled
     async def load(self):
@@ -66,7 +69,7 @@ class ModelState(rx.State):
         rows = [*self.first, *self.more]
         usable = [row for row in rows if not row.missing] or rows
         row = next((row for row in rows if row.id == wanted), usable[0])
-        self.model, self.label, self.price = row.id, row.label, row.price
+        self.model, self.label, self.price, self.advice = row.id, row.label, row.price, row.advice
 
 
 async def model_labels() -> dict[str, str]:
@@ -90,4 +93,18 @@ def _row(offer: ModelOffer, needed: set[str]) -> ModelRow:
         price=page_price(offer.page_nanos),
         good_at=model.good_at,
         missing=f"needs your {PROVIDER_NAMES[model.provider]} key" if model.provider in needed else "",
+        advice=_advice(model.label, model.provider, needed) if model.provider in needed else "",
+    )
+
+
+def _advice(label: str, provider: str, needed: set[str]) -> str:
+    """Which key a model needs, which ones are saved instead, and what can be done about it."""
+    name = PROVIDER_NAMES[provider]
+    saved = [other for other in PROVIDER_NAMES if other not in needed]
+    if not saved:
+        return f"{label} needs an {name} key, and you have not saved any key yet."
+    other = saved[0]
+    return (
+        f"{label} needs an {name} key, and you have saved an {PROVIDER_NAMES[other]} one. "
+        f"Add an {name} key, or choose a {_FAMILIES[other]} model."
     )

@@ -36,15 +36,11 @@ def about(likely_nanos: int, at_most_nanos: int) -> str:
 
 
 def page_price(nanos: int) -> str:
-    """The price of a typical page, in words: ``"A page costs about half a cent"``."""
+    """The price of a typical page, in one unit for all models so that they compare: ``"About 1.8 ¢ a page"``."""
     value = Decimal(nanos) / NANOS_PER_CENT
-    if value < Decimal("0.2"):
-        return f"100 pages cost about {cents(nanos * 100)} cents"
-    if Decimal("0.4") <= value <= Decimal("0.6"):
-        return "A page costs about half a cent"
-    if Decimal("0.85") <= value <= Decimal("1.15"):
-        return "A page costs about a cent"
-    return f"A page costs about {cents(nanos)} cents"
+    if Decimal("0.01") <= value < 1:
+        return f"About {value.quantize(Decimal('0.01'), rounding=ROUND_HALF_EVEN).normalize():f} ¢ a page"
+    return f"About {cents(nanos)} ¢ a page"
 
 
 def words_in(tokens: int) -> str:
