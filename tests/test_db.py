@@ -89,11 +89,10 @@ def test_a_pool_without_a_free_connection_is_told_in_time(books: Engine, monkeyp
             inner.connection()
 
 
+@pytest.mark.parametrize("books", ["sqlite"], indirect=True)
 def test_a_sqlite_that_somebody_else_writes_to_is_told_as_unavailable_and_can_still_be_read(
     books: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    if books.dialect.name != "sqlite":
-        pytest.skip("Postgres waits for a row, not for the database")
     monkeypatch.setattr(config, "SQLITE_BUSY_SECONDS", 0.2)
     db.engine.cache_clear()
     with books.begin():

@@ -95,9 +95,9 @@ async def test_a_reply_that_takes_too_long_is_cut_and_kept(world, monkeypatch):
         assert "too long" in (receipt.error_message or "")
 
 
+# A locked file is SQLite's own trouble; another test takes a whole Postgres away.
+@pytest.mark.parametrize("books", ["sqlite"], indirect=True)
 async def test_a_finished_reply_is_settled_exactly_when_the_database_comes_back(world, monkeypatch):
-    if db.engine().dialect.name != "sqlite":
-        pytest.skip("another test takes a whole Postgres away; a locked file is SQLite's own trouble")
     monkeypatch.setattr(config, "SETTLE_RETRY_MOST_SECONDS", 0.2)
     async with world(cut(O_START, o_text("Hello!"), end=0.3) + stream(*O_WHOLE)[3:]) as w:
         started = await w.start()
