@@ -14,7 +14,8 @@ import reflex as rx
 from reflex.constants import Env, StateManagerMode
 from reflex.environment import environment
 
-from projectloom.config import MAX_SOCKET_BYTES, read_settings
+from projectloom.config import read_settings
+from projectloom.limits import MAX_SOCKET_BYTES
 
 # Reflex asks the package index for its newest version at each start unless told not to.
 os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "false")

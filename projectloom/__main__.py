@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.grants import give
 from projectloom.billing.reconcile import reconcile
 from projectloom.clock import now
@@ -56,7 +56,7 @@ def _audit(_arguments: argparse.Namespace) -> int:
 
 
 def _reconcile(arguments: argparse.Namespace) -> int:
-    since = arguments.since or now() - timedelta(days=config.RECONCILE_DAYS)
+    since = arguments.since or now() - timedelta(days=limits.RECONCILE_DAYS)
     found = asyncio.run(reconcile(since))
     print(found)
     return 1 if found.problems else 0

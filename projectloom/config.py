@@ -2,7 +2,7 @@
 
 Each part becomes real when its key is set; with nothing set the sandbox stands in for Stripe and both model providers.
 Half a configuration, or the sandbox beside any live key, is refused here with the name of what is missing, before a
-port is opened. Every limit and every wait of the product has its name in this file.
+port is opened.
 """
 
 import os
@@ -18,107 +18,9 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from projectloom import limits
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-
-# Sizes, in bytes unless the name says otherwise.
-MAX_BODY_BYTES = 2_000_000
-# What the socket takes is more, so that a message that is too large is refused in words.
-MAX_SOCKET_BYTES = 4 * MAX_BODY_BYTES
-MAX_WEBHOOK_BODY_BYTES = 262_144
-MAX_SMALL_BODY_BYTES = 16_384
-MAX_DROPPED_BYTES = 10_000_000
-MAX_MESSAGES = 2_000
-MAX_TITLE_CHARS = 80
-MAX_API_KEY_CHARS = 400
-
-# The meter.
-DEFAULT_MODELS = ("claude-sonnet-5-5", "gpt-6.1-terra")
-# Reasoning counts as output, so a reply needs more room than its text.
-DEFAULT_MAX_TOKENS = 8_192
-MIN_USEFUL_TOKENS = 256
-MIN_AVAILABLE_NANOS = 100_000_000
-LOW_BALANCE_NANOS = 5_000_000_000
-CHECKPOINT_SECONDS = 1.0
-MAX_TURN_SECONDS = 1_800
-# No tokenizer makes tokens that are longer on average; more text than this was never asked for.
-MAX_BYTES_PER_TOKEN = 32
-SETTLE_RETRY_SECONDS = 0.2
-SETTLE_RETRY_MOST_SECONDS = 5.0
-DRAIN_SECONDS = 10.0
-TURN_LEASE_SECONDS = 15.0
-RECOVERY_INTERVAL_SECONDS = 5.0
-HOLD_LIFETIME_SECONDS = 3_600
-WATCH_KEEPALIVE_SECONDS = 15.0
-WATCH_POLL_SECONDS = 0.5
-FRAME_SECONDS = 0.05
-MAX_RUNNING_TURNS_PER_PERSON = 20
-
-# The network.
-PROVIDER_CONNECT_SECONDS = 10.0
-PROVIDER_STALL_SECONDS = 120.0
-STRIPE_TIMEOUT_SECONDS = 20.0
-STRIPE_MAX_RETRIES = 2
-STRIPE_PAGE_SIZE = 100
-STRIPE_SIGNATURE_TOLERANCE_SECONDS = 300
-CHECKOUT_LIFETIME_SECONDS = 3_600
-RETURN_ORDERS_CHECKED = 5
-RETURN_SECONDS = 8.0
-RETRY_EVENTS_SECONDS = 5.0
-EXPIRE_SECONDS = 60.0
-# Often over a short window, now and then over as long as Stripe repeats an event and a day more.
-RECONCILE_SECONDS = 60.0
-RECONCILE_WINDOW_SECONDS = 7_200
-RECONCILE_WIDELY_SECONDS = 3_600.0
-RECONCILE_DAYS = 4
-RECONCILE_ORDERS = 200
-REFUND_DAYS = 14
-
-# Mails.
-SEND_MAILS_SECONDS = 5.0
-MAIL_BATCH = 20
-MAIL_TIMEOUT_SECONDS = 15.0
-# A claim outlasts the slowest attempt: a handful of answers, each within the timeout.
-MAIL_CLAIM_SECONDS = 300
-MAIL_FIRST_PAUSE_SECONDS = 10
-MAIL_LONGEST_PAUSE_SECONDS = 3_600
-MAIL_TRIES = 20
-# What could not be sent for so long is no news any more.
-MAIL_DAYS = 3
-EXPIRY_NOTICE_DAYS = 7
-ANNOUNCE_EXPIRY_SECONDS = 3_600.0
-
-# The database.
-SQLITE_BUSY_SECONDS = 10
-POOL_SIZE = 16
-POOL_TIMEOUT_SECONDS = 5
-# The meter has threads of its own, so that a crowd at the doors never holds back a settlement.
-DOOR_THREADS = 10
-METER_THREADS = 4
-THREAD_WAIT_SECONDS = 8.0
-POSTGRES_CONNECT_SECONDS = 5
-POSTGRES_LOCK_SECONDS = 5
-POSTGRES_STATEMENT_SECONDS = 30
-POSTGRES_IDLE_SECONDS = 30
-
-# Accounts.
-SESSION_DAYS = 30
-MIN_PASSWORD_CHARS = 8
-MAX_PASSWORD_CHARS = 200
-MAX_EMAIL_CHARS = 254
-MIN_SECRET_CHARS = 32
-FORGET_SESSIONS_SECONDS = 3_600.0
-SIGN_IN_ATTEMPTS = 20
-SIGN_IN_WINDOW_SECONDS = 300
-# Hashing a password costs 64 MB and a core on purpose, so only so many are hashed at once.
-SIGN_IN_THREADS = 2
-
-# Pages. After a payment that the bank confirms later, the page looks again by itself this often.
-PURCHASE_POLLS = 30
-PURCHASE_POLL_SECONDS = 2.0
-UNDO_SECONDS = 10
-CONVERSATIONS_SHOWN = 100
-PURCHASES_SHOWN = 50
-STATEMENT_PAGE = 100
 
 SANDBOX_WEBHOOK_SECRET = "whsec_sandbox"  # noqa: S105 - signs the stand-in's own webhooks, no secret
 SANDBOX_PREFIX = "/sandbox"
@@ -255,9 +157,9 @@ class Settings(BaseSettings):
         yield from self._half_a_mail_server()
         if self.redis_url and not self.secret_key:
             yield "SECRET_KEY is missing: several processes (REDIS_URL is set) must share one."
-        if self.secret_key and len(self.secret_key.get_secret_value()) < MIN_SECRET_CHARS:
+        if self.secret_key and len(self.secret_key.get_secret_value()) < limits.MIN_SECRET_CHARS:
             yield (
-                f"SECRET_KEY is too short: use at least {MIN_SECRET_CHARS} characters, "
+                f"SECRET_KEY is too short: use at least {limits.MIN_SECRET_CHARS} characters, "
                 "for example from `openssl rand -hex 32`."
             )
 
@@ -386,7 +288,7 @@ def _kept_secret(path: Path) -> str:
     if not path.exists():
         _make_secret(path)
     kept = path.read_text(encoding="ascii", errors="replace").strip()
-    if len(kept) < MIN_SECRET_CHARS:
+    if len(kept) < limits.MIN_SECRET_CHARS:
         raise ValueError(
             f"{path} holds no secret. Put it back, or delete it to have a new one made; the API keys that people "
             "stored must then be entered again."

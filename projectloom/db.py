@@ -32,7 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
-from projectloom import config
+from projectloom import limits
 from projectloom.clock import now
 from projectloom.config import settings
 from projectloom.errors import DatabaseUnavailable
@@ -55,9 +55,9 @@ SerialColumn = BigInteger().with_variant(Integer, "sqlite")
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _UNDEFINED_TABLE = "42P01"
 
-_doors = ThreadPoolExecutor(max_workers=config.DOOR_THREADS, thread_name_prefix="door")
-_meter = ThreadPoolExecutor(max_workers=config.METER_THREADS, thread_name_prefix="meter")
-_sign_in = ThreadPoolExecutor(max_workers=config.SIGN_IN_THREADS, thread_name_prefix="sign-in")
+_doors = ThreadPoolExecutor(max_workers=limits.DOOR_THREADS, thread_name_prefix="door")
+_meter = ThreadPoolExecutor(max_workers=limits.METER_THREADS, thread_name_prefix="meter")
+_sign_in = ThreadPoolExecutor(max_workers=limits.SIGN_IN_THREADS, thread_name_prefix="sign-in")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -91,10 +91,10 @@ def make_engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(
             url,
-            pool_size=config.POOL_SIZE,
+            pool_size=limits.POOL_SIZE,
             max_overflow=0,
-            pool_timeout=config.POOL_TIMEOUT_SECONDS,
-            connect_args={"timeout": config.SQLITE_BUSY_SECONDS, "check_same_thread": False},
+            pool_timeout=limits.POOL_TIMEOUT_SECONDS,
+            connect_args={"timeout": limits.SQLITE_BUSY_SECONDS, "check_same_thread": False},
             hide_parameters=True,
         )
         event.listen(engine, "connect", _prepare_sqlite)
@@ -102,11 +102,11 @@ def make_engine(url: str) -> Engine:
         return engine
     engine = create_engine(
         url,
-        pool_size=config.POOL_SIZE,
+        pool_size=limits.POOL_SIZE,
         max_overflow=0,
-        pool_timeout=config.POOL_TIMEOUT_SECONDS,
+        pool_timeout=limits.POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": config.POSTGRES_CONNECT_SECONDS},
+        connect_args={"connect_timeout": limits.POSTGRES_CONNECT_SECONDS},
         hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare_postgres)
@@ -115,12 +115,12 @@ def make_engine(url: str) -> Engine:
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:
     # Nothing may wait without an end: one stuck lock would otherwise take every thread with it.
-    limits = {
-        "lock_timeout": config.POSTGRES_LOCK_SECONDS,
-        "statement_timeout": config.POSTGRES_STATEMENT_SECONDS,
-        "idle_in_transaction_session_timeout": config.POSTGRES_IDLE_SECONDS,
+    waits = {
+        "lock_timeout": limits.POSTGRES_LOCK_SECONDS,
+        "statement_timeout": limits.POSTGRES_STATEMENT_SECONDS,
+        "idle_in_transaction_session_timeout": limits.POSTGRES_IDLE_SECONDS,
     }
-    for name, seconds in limits.items():
+    for name, seconds in waits.items():
         connection.execute(f"SET {name} = '{seconds}s'")
     connection.commit()
 
@@ -217,7 +217,7 @@ async def in_sign_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P
 async def _run(executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
     future = executor.submit(call)
     # Cancelling does nothing once the call has begun.
-    timer = asyncio.get_running_loop().call_later(config.THREAD_WAIT_SECONDS, future.cancel)
+    timer = asyncio.get_running_loop().call_later(limits.THREAD_WAIT_SECONDS, future.cancel)
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError, InternalError, StatementError
 from sqlmodel import col, select
 
-from projectloom import config, db
+from projectloom import db, limits
 from projectloom.accounts.models import User
 from projectloom.accounts.users import create_user
 from projectloom.config import settings
@@ -79,8 +79,8 @@ def test_a_database_where_nobody_listens_is_told_as_unavailable(monkeypatch: pyt
 
 
 def test_a_pool_without_a_free_connection_is_told_in_time(books: Engine, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(config, "POOL_SIZE", 1)
-    monkeypatch.setattr(config, "POOL_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "POOL_SIZE", 1)
+    monkeypatch.setattr(limits, "POOL_TIMEOUT_SECONDS", 0.2)
     books.dispose()
     db.engine.cache_clear()
     with reading() as outer:
@@ -93,7 +93,7 @@ def test_a_pool_without_a_free_connection_is_told_in_time(books: Engine, monkeyp
 def test_a_sqlite_that_somebody_else_writes_to_is_told_as_unavailable_and_can_still_be_read(
     books: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(config, "SQLITE_BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "SQLITE_BUSY_SECONDS", 0.2)
     db.engine.cache_clear()
     with books.begin():
         with pytest.raises(DatabaseUnavailable), transaction() as session:

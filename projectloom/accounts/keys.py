@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlmodel import Session, col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.models import ProviderKey
 from projectloom.clock import now
 from projectloom.errors import InvalidInput, NotFound
@@ -57,7 +57,7 @@ def clean_key(api_key: str) -> str:
         InvalidInput: empty, too long, or not printable ASCII.
     """
     trimmed = api_key.strip()
-    if not _MIN_KEY_CHARS <= len(trimmed) <= config.MAX_API_KEY_CHARS or not _KEY.fullmatch(trimmed):
+    if not _MIN_KEY_CHARS <= len(trimmed) <= limits.MAX_API_KEY_CHARS or not _KEY.fullmatch(trimmed):
         raise InvalidInput("That does not look like an API key. Please paste it again.")
     return trimmed
 

@@ -15,7 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.models import User, UserSession
 from projectloom.clock import now
 from projectloom.db import insert_once
@@ -58,7 +58,7 @@ def normalise_email(email: str) -> str:
         InvalidInput: it cannot be an e-mail address.
     """
     trimmed = email.strip().lower()
-    if len(trimmed) > config.MAX_EMAIL_CHARS or not _EMAIL.fullmatch(trimmed):
+    if len(trimmed) > limits.MAX_EMAIL_CHARS or not _EMAIL.fullmatch(trimmed):
         raise InvalidInput("Please enter a valid e-mail address.")
     return trimmed
 
@@ -69,8 +69,8 @@ def hash_password(password: str) -> str:
     Raises:
         InvalidInput: too short, too long, or not encodable.
     """
-    if len(password) < config.MIN_PASSWORD_CHARS:
-        raise InvalidInput(f"Please choose a password of at least {config.MIN_PASSWORD_CHARS} characters.")
+    if len(password) < limits.MIN_PASSWORD_CHARS:
+        raise InvalidInput(f"Please choose a password of at least {limits.MIN_PASSWORD_CHARS} characters.")
     return _hasher().hash(_encodable(password))
 
 
@@ -94,8 +94,8 @@ def _encodable(password: str) -> bytes:
         encoded = password.encode()
     except UnicodeEncodeError:
         raise InvalidInput("That password has characters that cannot be used.") from None
-    if len(password) > config.MAX_PASSWORD_CHARS:
-        raise InvalidInput(f"Please choose a password of at most {config.MAX_PASSWORD_CHARS} characters.")
+    if len(password) > limits.MAX_PASSWORD_CHARS:
+        raise InvalidInput(f"Please choose a password of at most {limits.MAX_PASSWORD_CHARS} characters.")
     return encoded
 
 
@@ -118,7 +118,7 @@ def open_session(session: Session, *, user_id: str) -> str:
             token_hash=_token_hash(token),
             user_id=user_id,
             created_at=moment,
-            expires_at=moment + timedelta(days=config.SESSION_DAYS),
+            expires_at=moment + timedelta(days=limits.SESSION_DAYS),
         )
     )
     session.flush()

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from projectloom import config
+from projectloom import limits
 from projectloom.api.bodies import read_object, text_of
 from projectloom.api.identity import check_origin, clear_session_cookie, set_session_cookie, token_of
 from projectloom.db import in_sign_in_thread, in_thread
@@ -45,11 +45,11 @@ async def post_sign_out(request: Request) -> JSONResponse:
 
 async def _credentials(request: Request) -> tuple[str, str]:
     check_origin(request)
-    values = await read_object(request, limit=config.MAX_SMALL_BODY_BYTES)
+    values = await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)
     password = values.get("password")
     if not isinstance(password, str):
         raise InvalidInput("password must be a text.")
-    return text_of(values, "email", limit=config.MAX_EMAIL_CHARS), password
+    return text_of(values, "email", limit=limits.MAX_EMAIL_CHARS), password
 
 
 def _answer(signed_in: SignedIn) -> JSONResponse:

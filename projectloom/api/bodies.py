@@ -6,7 +6,7 @@ from typing import Any, cast
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from projectloom import config
+from projectloom import limits
 from projectloom.errors import InvalidInput, NotFound, TooLarge
 from projectloom.texts import is_storable
 
@@ -26,7 +26,7 @@ async def read_bytes(request: Request, *, limit: int) -> bytes:
             size += len(chunk)
             if size <= limit:
                 body += chunk
-            elif size > limit + config.MAX_DROPPED_BYTES:
+            elif size > limit + limits.MAX_DROPPED_BYTES:
                 break
     except ClientDisconnect:
         raise InvalidInput("The body ended early.") from None

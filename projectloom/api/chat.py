@@ -5,7 +5,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.keys import PROVIDERS, clean_key
 from projectloom.api.bodies import id_of, optional_text, read_object
 from projectloom.api.identity import person_of
@@ -32,7 +32,7 @@ async def post_chat(request: Request) -> StreamingResponse:
     Vercel AI SDK's messages with ``parts``. Refusals come before the stream, as JSON with their status.
     """
     person = await person_of(request)
-    values = await read_object(request, limit=config.MAX_BODY_BYTES)
+    values = await read_object(request, limit=limits.MAX_BODY_BYTES)
     turn = await start_turn(
         TurnRequest(
             user_id=person.user_id,

@@ -5,7 +5,7 @@ import logging
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from projectloom import config
+from projectloom import limits
 from projectloom.api.amounts import dollars
 from projectloom.api.bodies import read_object
 from projectloom.api.errors import error_response
@@ -44,7 +44,7 @@ async def post_create_checkout(request: Request) -> JSONResponse:
     """``{"amount": 10|25|50|100}`` → ``{"url"}`` of Stripe's page."""
     person = await person_of(request)
     try:
-        amount = (await read_object(request, limit=config.MAX_SMALL_BODY_BYTES)).get("amount")
+        amount = (await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)).get("amount")
         url = await create_checkout(person.user_id, person.email, amount)
     except InvalidInput:
         return error_response(InvalidAmount())

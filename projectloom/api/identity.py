@@ -5,7 +5,7 @@ A write that a cookie authorises must come from our own pages: browsers name the
 
 from fastapi import Request, Response
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import origin_of, settings
 from projectloom.db import in_thread
 from projectloom.errors import Forbidden, Unauthorized
@@ -49,7 +49,7 @@ def set_session_cookie(response: Response, token: str) -> None:
     response.set_cookie(
         SESSION_COOKIE,
         token,
-        max_age=config.SESSION_DAYS * _DAY_SECONDS,
+        max_age=limits.SESSION_DAYS * _DAY_SECONDS,
         httponly=True,
         samesite="lax",
         secure=settings().cookie_secure,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from projectloom import config
+from projectloom import limits
 from projectloom.api.bodies import read_object
 from projectloom.api.identity import person_of
 from projectloom.db import in_thread
@@ -24,6 +24,6 @@ async def get_preferences(request: Request) -> JSONResponse:
 async def put_preferences(request: Request) -> JSONResponse:
     """``{"apiKeyMode": "own" | "credits"}`` → the same, stored."""
     person = await person_of(request)
-    values = await read_object(request, limit=config.MAX_SMALL_BODY_BYTES)
+    values = await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)
     preferences = await in_thread(set_api_key_mode, person.user_id, values.get("apiKeyMode"))
     return JSONResponse({"apiKeyMode": preferences.api_key_mode})

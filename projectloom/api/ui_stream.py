@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
-from projectloom import config
+from projectloom import limits
 from projectloom.api.amounts import dollars
 from projectloom.billing.balance import read_balance
 from projectloom.db import in_thread
@@ -61,7 +61,7 @@ async def _kept_alive(events: AsyncIterator[TurnEvent]) -> AsyncIterator[TurnEve
     while True:
         pending = asyncio.ensure_future(anext(events, _END))
         try:
-            while not (await asyncio.wait([pending], timeout=config.WATCH_KEEPALIVE_SECONDS))[0]:
+            while not (await asyncio.wait([pending], timeout=limits.WATCH_KEEPALIVE_SECONDS))[0]:
                 yield None
         finally:
             pending.cancel()

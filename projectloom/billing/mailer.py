@@ -7,7 +7,7 @@ keeps the reason. Where there is no way to send, mails stay where they are.
 import logging
 from datetime import timedelta
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import settings
 from projectloom.db import database_now, reading, transaction
 from projectloom.mails.models import MailOut
@@ -32,7 +32,7 @@ def send_due_mails() -> int:
     if not settings().sends_mails:
         return 0
     with reading() as session:
-        due = due_mails(session, moment=database_now(session), limit=config.MAIL_BATCH)
+        due = due_mails(session, moment=database_now(session), limit=limits.MAIL_BATCH)
     sent = 0
     for mail_id in due:
         with transaction() as session:
@@ -44,7 +44,7 @@ def send_due_mails() -> int:
         except UnfitMail as error:
             _note_failure(mail, str(error), last=True)
         except PostFailed as error:
-            _note_failure(mail, str(error), last=mail.attempts >= config.MAIL_TRIES)
+            _note_failure(mail, str(error), last=mail.attempts >= limits.MAIL_TRIES)
             if not error.others_may_pass:
                 break
         else:
@@ -60,7 +60,7 @@ def _note_failure(mail: MailOut, reason: str, *, last: bool) -> None:
         _log.error("mail given up", extra=facts)
     else:
         _log.warning("mail not sent yet", extra=facts)
-    pause = min(config.MAIL_FIRST_PAUSE_SECONDS * 2 ** (mail.attempts - 1), config.MAIL_LONGEST_PAUSE_SECONDS)
+    pause = min(limits.MAIL_FIRST_PAUSE_SECONDS * 2 ** (mail.attempts - 1), limits.MAIL_LONGEST_PAUSE_SECONDS)
     with transaction() as session:
         again = None if last else database_now(session) + timedelta(seconds=pause)
         mark_failed(session, mail_id=mail.id, error=reason, next_try_at=again)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from projectloom import config, routes
+from projectloom import limits, routes
 from projectloom.accounts.users import email_of
 from projectloom.billing.models import Order, Reversal
 from projectloom.config import settings
@@ -83,7 +83,7 @@ def announce_expiry() -> int:
     """Tell people whose given credit expires within the named days, once for each lot; how many were told."""
     with reading() as session:
         moment = database_now(session)
-        before = moment + timedelta(days=config.EXPIRY_NOTICE_DAYS)
+        before = moment + timedelta(days=limits.EXPIRY_NOTICE_DAYS)
         coming = expiring_lots(session, after=moment, before=before)
     told = 0
     for start in range(0, len(coming), _BATCH):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.models import Order
 from projectloom.billing.refunds import is_refundable
 from projectloom.db import reading
@@ -29,7 +29,7 @@ class OrderView:
 
 def list_orders(user_id: str) -> list[OrderView]:
     """A person's purchases, the latest first."""
-    query = select(Order).where(Order.user_id == user_id).order_by(col(Order.id).desc()).limit(config.PURCHASES_SHOWN)
+    query = select(Order).where(Order.user_id == user_id).order_by(col(Order.id).desc()).limit(limits.PURCHASES_SHOWN)
     with reading() as session:
         return [_view(session, order) for order in session.exec(query).all()]
 

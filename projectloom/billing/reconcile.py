@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.fulfillment import Fulfillment, fulfill_checkout
 from projectloom.billing.models import Order, OrderStatus
 from projectloom.billing.refunds import finish_refund
@@ -97,21 +97,21 @@ def _waiting(since: datetime) -> list[tuple[str, str]]:
         select(Order.id, Order.session_id)
         .where(Order.status == OrderStatus.PENDING, col(Order.session_id).is_not(None), Order.created_at < since)
         .order_by(col(Order.id).desc())
-        .limit(config.RECONCILE_ORDERS)
+        .limit(limits.RECONCILE_ORDERS)
     )
     with reading() as session:
         return [(order_id, session_id) for order_id, session_id in session.exec(query).all() if session_id]
 
 
 def _refunds_due() -> list[str]:
-    query = select(Order.id).where(col(Order.refund_requested_at).is_not(None)).limit(config.RECONCILE_ORDERS)
+    query = select(Order.id).where(col(Order.refund_requested_at).is_not(None)).limit(limits.RECONCILE_ORDERS)
     with reading() as session:
         return list(session.exec(query).all())
 
 
 def _problems(since: datetime, listed: set[str]) -> list[str]:
     # A session that was opened just before the window may have been paid within it.
-    sure = since + timedelta(seconds=config.CHECKOUT_LIFETIME_SECONDS)
+    sure = since + timedelta(seconds=limits.CHECKOUT_LIFETIME_SECONDS)
     with reading() as session:
         aside = session.exec(select(Order.id, Order.problem).where(Order.status == OrderStatus.SET_ASIDE)).all()
         credited = session.exec(

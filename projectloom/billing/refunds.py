@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from sqlmodel import Session, func, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.models import Order, OrderStatus, Reversal
 from projectloom.billing.reversals import note_reversal, refund_freeze, release_refund
 from projectloom.clock import now
@@ -67,7 +67,7 @@ def is_refundable(session: Session, order: Order) -> bool:
     """Whether the buyer may take this purchase back: recent, whole, and not reversed before."""
     if order.status != OrderStatus.COMPLETED or order.completed_at is None or order.refund_requested_at is not None:
         return False
-    if order.completed_at < now() - timedelta(days=config.REFUND_DAYS):
+    if order.completed_at < now() - timedelta(days=limits.REFUND_DAYS):
         return False
     reversed_before = session.exec(
         select(func.count()).select_from(Reversal).where(Reversal.order_id == order.id)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlmodel import col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.fulfillment import fulfill_checkout
 from projectloom.billing.models import Order, OrderStatus
 from projectloom.clock import now
@@ -41,7 +41,7 @@ async def settle_return(user_id: str) -> ReturnOutcome:
     Stripe being out of reach is not an error here: the webhook will come, and the outcome says ``pending``.
     """
     try:
-        async with asyncio.timeout(config.RETURN_SECONDS):
+        async with asyncio.timeout(limits.RETURN_SECONDS):
             await _ask_stripe(user_id)
     except TimeoutError:
         _log.warning("Stripe took too long for the return page")
@@ -63,7 +63,7 @@ def _open_sessions(user_id: str) -> list[str]:
         select(Order.session_id)
         .where(Order.user_id == user_id, Order.status == OrderStatus.PENDING, col(Order.session_id).is_not(None))
         .order_by(col(Order.id).desc())
-        .limit(config.RETURN_ORDERS_CHECKED)
+        .limit(limits.RETURN_ORDERS_CHECKED)
     )
     with reading() as session:
         return [session_id for session_id in session.exec(query).all() if session_id]
@@ -79,10 +79,10 @@ def _outcome(user_id: str) -> ReturnOutcome:
         recent = session.exec(
             select(Order)
             .where(
-                Order.user_id == user_id, Order.created_at > now() - timedelta(seconds=config.CHECKOUT_LIFETIME_SECONDS)
+                Order.user_id == user_id, Order.created_at > now() - timedelta(seconds=limits.CHECKOUT_LIFETIME_SECONDS)
             )
             .order_by(col(Order.id).desc())
-            .limit(config.RETURN_ORDERS_CHECKED)
+            .limit(limits.RETURN_ORDERS_CHECKED)
         ).all()
     # The latest page on which something came about is the one that the person returns from; others are only open.
     opened = [order for order in recent if order.session_id]

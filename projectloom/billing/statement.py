@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.db import reading
 from projectloom.errors import InvalidInput
 from projectloom.ledger.accounts import credits_address
@@ -78,7 +78,7 @@ def _page(session: Session, user_id: str, *, before: int | None, kind: str | Non
         .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
         .where(Posting.account_id == credits_address(user_id))
         .order_by(col(Posting.id).desc())
-        .limit(config.STATEMENT_PAGE)
+        .limit(limits.STATEMENT_PAGE)
     )
     if before is not None:
         query = query.where(col(Posting.id) < before)

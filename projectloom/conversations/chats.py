@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.clock import now
 from projectloom.conversations.models import Conversation, Message
 from projectloom.errors import InvalidInput, NotFound
@@ -26,8 +26,8 @@ def create_conversation(session: Session, *, user_id: str, first_text: str) -> C
 def title_of(text: str) -> str:
     """A title made of a text's first line."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    if len(line) > config.MAX_TITLE_CHARS:
-        line = line[: config.MAX_TITLE_CHARS - 1].rstrip() + "…"
+    if len(line) > limits.MAX_TITLE_CHARS:
+        line = line[: limits.MAX_TITLE_CHARS - 1].rstrip() + "…"
     return line or UNTITLED
 
 
@@ -62,7 +62,7 @@ def rename(session: Session, *, user_id: str, conversation_id: str, title: str) 
         NotFound: as in :func:`find_conversation`.
     """
     row = find_conversation(session, user_id=user_id, conversation_id=conversation_id)
-    trimmed = " ".join(title.split())[: config.MAX_TITLE_CHARS]
+    trimmed = " ".join(title.split())[: limits.MAX_TITLE_CHARS]
     if not trimmed or not is_storable(trimmed):
         raise InvalidInput("A title needs at least one letter.")
     row.title = trimmed

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.expiry import expire_credit
 from projectloom.billing.inbox import retry_events
 from projectloom.billing.leases import take_lease
@@ -53,12 +53,12 @@ async def _expire() -> None:
 
 async def _reconcile() -> None:
     if settings().sells_credits:
-        await reconcile(now() - timedelta(seconds=config.RECONCILE_WINDOW_SECONDS))
+        await reconcile(now() - timedelta(seconds=limits.RECONCILE_WINDOW_SECONDS))
 
 
 async def _reconcile_widely() -> None:
     if settings().sells_credits:
-        await reconcile(now() - timedelta(days=config.RECONCILE_DAYS))
+        await reconcile(now() - timedelta(days=limits.RECONCILE_DAYS))
 
 
 async def _send_mails() -> None:
@@ -75,14 +75,14 @@ async def _forget_sessions() -> None:
 
 
 JOBS = (
-    Job("recover turns", config.RECOVERY_INTERVAL_SECONDS, _recover),
-    Job("retry events", config.RETRY_EVENTS_SECONDS, _retry_events),
-    Job("expire credit", config.EXPIRE_SECONDS, _expire, leased=True),
-    Job("send mails", config.SEND_MAILS_SECONDS, _send_mails, leased=True),
-    Job("announce expiry", config.ANNOUNCE_EXPIRY_SECONDS, _announce_expiry, leased=True),
-    Job("reconcile", config.RECONCILE_SECONDS, _reconcile, leased=True),
-    Job("forget sessions", config.FORGET_SESSIONS_SECONDS, _forget_sessions, leased=True),
-    Job("reconcile widely", config.RECONCILE_WIDELY_SECONDS, _reconcile_widely, leased=True),
+    Job("recover turns", limits.RECOVERY_INTERVAL_SECONDS, _recover),
+    Job("retry events", limits.RETRY_EVENTS_SECONDS, _retry_events),
+    Job("expire credit", limits.EXPIRE_SECONDS, _expire, leased=True),
+    Job("send mails", limits.SEND_MAILS_SECONDS, _send_mails, leased=True),
+    Job("announce expiry", limits.ANNOUNCE_EXPIRY_SECONDS, _announce_expiry, leased=True),
+    Job("reconcile", limits.RECONCILE_SECONDS, _reconcile, leased=True),
+    Job("forget sessions", limits.FORGET_SESSIONS_SECONDS, _forget_sessions, leased=True),
+    Job("reconcile widely", limits.RECONCILE_WIDELY_SECONDS, _reconcile_widely, leased=True),
 )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.clock import now
 from projectloom.db import insert_once
 from projectloom.ids import new_id
@@ -17,7 +17,7 @@ from projectloom.mails.models import MailKind, MailOut
 
 
 def put_mail(
-    session: Session, *, user_id: str, to: str, kind: MailKind, subject: str, body: str, dedupe_key: str
+    session: Session, *, user_id: str | None, to: str, kind: MailKind, subject: str, body: str, dedupe_key: str
 ) -> bool:
     """Write a mail, in plain text, unless one with this key was written before; whether it was written.
 
@@ -50,8 +50,8 @@ def due_mails(session: Session, *, moment: datetime, limit: int) -> list[str]:
         .where(
             col(MailOut.sent_at).is_(None),
             col(MailOut.next_try_at) <= moment,
-            MailOut.attempts < config.MAIL_TRIES,
-            col(MailOut.created_at) > moment - timedelta(days=config.MAIL_DAYS),
+            MailOut.attempts < limits.MAIL_TRIES,
+            col(MailOut.created_at) > moment - timedelta(days=limits.MAIL_DAYS),
         )
         .order_by(col(MailOut.next_try_at), col(MailOut.id))
         .limit(limit)
@@ -64,7 +64,7 @@ def claim_mail(session: Session, *, mail_id: str, moment: datetime) -> MailOut |
     claimed = session.connection().execute(
         update(MailOut)
         .where(col(MailOut.id) == mail_id, col(MailOut.sent_at).is_(None), col(MailOut.next_try_at) <= moment)
-        .values(attempts=MailOut.attempts + 1, next_try_at=moment + timedelta(seconds=config.MAIL_CLAIM_SECONDS))
+        .values(attempts=MailOut.attempts + 1, next_try_at=moment + timedelta(seconds=limits.MAIL_CLAIM_SECONDS))
     )
     return session.get_one(MailOut, mail_id, populate_existing=True) if claimed.rowcount == 1 else None
 

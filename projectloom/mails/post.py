@@ -14,7 +14,7 @@ from email.utils import format_datetime
 
 import httpx
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import settings
 from projectloom.mails.models import MailOut
 
@@ -79,7 +79,7 @@ def post_mail(mail: MailOut) -> None:
 
 def _to_server(message: EmailMessage, to: str) -> None:
     known = settings()
-    host, port, limit = known.smtp_host or "", known.smtp_port, config.MAIL_TIMEOUT_SECONDS
+    host, port, limit = known.smtp_host or "", known.smtp_port, limits.MAIL_TIMEOUT_SECONDS
     if port == _TLS_PORT:
         server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=limit, context=ssl.create_default_context())
     else:
@@ -101,7 +101,7 @@ def _to_sandbox(mail: MailOut) -> None:
     letter = {"id": mail.id, "to": mail.to, "kind": mail.kind, "subject": mail.subject, "body": mail.body}
     letter["created"] = str(int(mail.created_at.timestamp()))
     # This server speaks to itself: no proxy stands between.
-    with httpx.Client(timeout=config.MAIL_TIMEOUT_SECONDS, trust_env=False) as client:
+    with httpx.Client(timeout=limits.MAIL_TIMEOUT_SECONDS, trust_env=False) as client:
         client.post(settings().sandbox_mailbox_url, json=letter).raise_for_status()
 
 

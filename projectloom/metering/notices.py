@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from projectloom import config, routes
+from projectloom import limits, routes
 from projectloom.accounts.users import email_of
 from projectloom.clock import now
 from projectloom.config import settings
@@ -18,7 +18,7 @@ def tell_low_balance(session: Session, *, user_id: str, charged_nanos: int) -> N
     Costs one read of one row where it did not.
     """
     left = posted_credit(session, user_id=user_id)
-    if not left < config.LOW_BALANCE_NANOS <= left + charged_nanos:
+    if not left < limits.LOW_BALANCE_NANOS <= left + charged_nanos:
         return
     to = email_of(session, user_id=user_id)
     if to is None:

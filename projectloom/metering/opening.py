@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.keys import open_key
 from projectloom.accounts.preferences import read_preference
 from projectloom.clock import now
@@ -131,7 +131,7 @@ def _open_turn(request: TurnRequest) -> Opened:
 
 def _check_running(session: Session, user_id: str) -> None:
     query = select(func.count()).select_from(Turn).where(Turn.user_id == user_id, col(Turn.state).in_(OPEN_STATES))
-    if session.exec(query).one() >= config.MAX_RUNNING_TURNS_PER_PERSON:
+    if session.exec(query).one() >= limits.MAX_RUNNING_TURNS_PER_PERSON:
         raise TooManyRequests("Too many replies are being written at once. Please wait for one to end.", retry_after=5)
 
 
@@ -145,7 +145,7 @@ def _chat_model(versioned: VersionedCard, model_id: str) -> PricedModel:
 def _usual_model(session: Session, request: TurnRequest, versioned: VersionedCard, funding: Funding) -> str:
     chosen = read_preference(session, user_id=request.user_id).default_model
     offered = {model.id: model for model in versioned.card.chat_models()}
-    for model_id in (chosen, *config.DEFAULT_MODELS):
+    for model_id in (chosen, *limits.DEFAULT_MODELS):
         model = offered.get(model_id or "")
         if model is not None and _key_for(session, request, model.provider, funding):
             return model.id
@@ -210,7 +210,7 @@ def _record(
             amount_nanos=terms.hold_nanos,
             idempotency_key=f"hold:{turn_id}",
             cause=turn_id,
-            expires_at=moment + timedelta(seconds=config.HOLD_LIFETIME_SECONDS),
+            expires_at=moment + timedelta(seconds=limits.HOLD_LIFETIME_SECONDS),
         )
         hold_id = hold.id
     turn = Turn(
@@ -229,7 +229,7 @@ def _record(
         input_estimate=terms.input_estimate,
         hold_id=hold_id,
         held_nanos=terms.hold_nanos,
-        lease_until=database_now(session) + timedelta(seconds=config.TURN_LEASE_SECONDS),
+        lease_until=database_now(session) + timedelta(seconds=limits.TURN_LEASE_SECONDS),
         created_at=moment,
     )
     if not insert_once(session, Turn, turn.model_dump(), key=["user_id", "client_request_id"]):

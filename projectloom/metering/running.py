@@ -15,7 +15,7 @@ from typing import cast
 from sqlalchemy import update
 from sqlmodel import col
 
-from projectloom import config
+from projectloom import limits
 from projectloom.db import database_now, in_meter_thread, transaction
 from projectloom.errors import DatabaseUnavailable, ProviderError
 from projectloom.metering.models import OPEN_STATES, Completion, Turn, TurnState
@@ -61,7 +61,7 @@ class Feed:
                 fresh = "".join(self.parts[seen:])
                 seen = len(self.parts)
                 yield fresh
-                await asyncio.sleep(config.FRAME_SECONDS)
+                await asyncio.sleep(limits.FRAME_SECONDS)
             elif self.ended:
                 return
             else:
@@ -105,7 +105,7 @@ class TurnRunner:
         for reading in self._readings.values():
             reading.cancel()
         if self._turns:
-            await asyncio.wait(list(self._turns.values()), timeout=config.DRAIN_SECONDS)
+            await asyncio.wait(list(self._turns.values()), timeout=limits.DRAIN_SECONDS)
         self._closing = False
 
     async def _run(self, feed: Feed, reading: asyncio.Task[Outcome]) -> None:
@@ -124,7 +124,7 @@ class TurnRunner:
 
     async def _settle(self, turn_id: str, outcome: Outcome) -> None:
         """Settle, however long the database is away: nobody else knows the exact end of this reply."""
-        delay = config.SETTLE_RETRY_SECONDS
+        delay = limits.SETTLE_RETRY_SECONDS
         while True:
             try:
                 await in_meter_thread(settle_turn, turn_id, outcome)
@@ -139,7 +139,7 @@ class TurnRunner:
             if self._closing:
                 return
             await asyncio.sleep(delay)
-            delay = min(2 * delay, config.SETTLE_RETRY_MOST_SECONDS)
+            delay = min(2 * delay, limits.SETTLE_RETRY_MOST_SECONDS)
 
 
 def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
@@ -154,9 +154,9 @@ def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
 
 async def _consume(feed: Feed, provider: ProviderName, call: ChatCall) -> Outcome:
     completion, error = Completion.PARTIAL, None
-    size, most = 0, call.max_tokens * config.MAX_BYTES_PER_TOKEN
+    size, most = 0, call.max_tokens * limits.MAX_BYTES_PER_TOKEN
     try:
-        async with asyncio.timeout(config.MAX_TURN_SECONDS), aclosing(stream_chat(provider, call)) as events:
+        async with asyncio.timeout(limits.MAX_TURN_SECONDS), aclosing(stream_chat(provider, call)) as events:
             async for event in events:
                 match event:
                     case TextDelta(text=text):
@@ -184,7 +184,7 @@ async def _consume(feed: Feed, provider: ProviderName, call: ChatCall) -> Outcom
 
 async def _keep_checkpoints(feed: Feed, reading: asyncio.Task[Outcome]) -> None:
     while True:
-        await asyncio.sleep(config.CHECKPOINT_SECONDS)
+        await asyncio.sleep(limits.CHECKPOINT_SECONDS)
         usage_json = dump_usage(feed.usage, final=feed.usage_final)
         try:
             standing = await in_meter_thread(_write_checkpoint, feed.turn_id, feed.text, usage_json)
@@ -211,7 +211,7 @@ class Standing(StrEnum):
 
 def _write_checkpoint(turn_id: str, text: str, usage_json: str | None) -> Standing:
     with transaction() as session:
-        lease = database_now(session) + timedelta(seconds=config.TURN_LEASE_SECONDS)
+        lease = database_now(session) + timedelta(seconds=limits.TURN_LEASE_SECONDS)
         row = (
             session.connection()
             .execute(

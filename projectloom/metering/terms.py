@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.preferences import read_preference
 from projectloom.conversations.models import Role
 from projectloom.errors import InsufficientCredits, InvalidInput, PromptTooLong, TooLarge
@@ -36,7 +36,7 @@ def check_messages(messages: tuple[ChatMessage, ...]) -> None:
     """Refuse prompts that no provider could be sent: empty, huge, not text, or not ending with the person's words."""
     if not messages or messages[-1].role != Role.USER:
         raise InvalidInput("The last message must be from the user.")
-    if len(messages) > config.MAX_MESSAGES:
+    if len(messages) > limits.MAX_MESSAGES:
         raise TooLarge("That conversation has too many messages.")
     if not messages[-1].text.strip():
         raise InvalidInput("The message is empty.")
@@ -47,7 +47,7 @@ def check_messages(messages: tuple[ChatMessage, ...]) -> None:
         if not is_storable(message.text):
             raise InvalidInput("The message has characters that are not valid text.")
         total += len(message.text.encode())
-    if total > config.MAX_BODY_BYTES:
+    if total > limits.MAX_BODY_BYTES:
         raise TooLarge("That message is too large.")
 
 
@@ -79,16 +79,16 @@ def terms_of(
         raise PromptTooLong(model=model.id)
     # A provider refuses more than the context, so the context bounds the input as well as the bytes do.
     bound = min(input_bound(model.provider, [(m.role, m.text) for m in messages]), model.context_tokens)
-    wanted = min(max_tokens or config.DEFAULT_MAX_TOKENS, model.max_output_tokens)
+    wanted = min(max_tokens or limits.DEFAULT_MAX_TOKENS, model.max_output_tokens)
     if funding == Funding.OWN_KEY:
         return Terms(wanted, clamped=False, hold_nanos=Nanos(0), input_estimate=likely)
     balances = read_balances(session, user_id=user_id)
     available = balances.available_nanos if balances else Nanos(0)
-    if available < config.MIN_AVAILABLE_NANOS:
+    if available < limits.MIN_AVAILABLE_NANOS:
         raise InsufficientCredits(available_nanos=available)
     covered = affordable_output(versioned.card, model.id, input_bound=bound, available=available)
     allowed = min(wanted, covered)
-    if allowed < min(wanted, config.MIN_USEFUL_TOKENS):
+    if allowed < min(wanted, limits.MIN_USEFUL_TOKENS):
         raise InsufficientCredits(available_nanos=available)
     hold = quote(versioned.card, model.id, input_bound=bound, max_output=allowed)
     return Terms(allowed, clamped=allowed < wanted, hold_nanos=hold, input_estimate=likely)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from projectloom import config
+from projectloom import limits
 from projectloom.db import in_thread, reading, transaction
 from projectloom.errors import NotFound
 from projectloom.metering.models import OPEN_STATES, Turn
@@ -99,13 +99,13 @@ async def _follow_row(user_id: str, turn_id: str) -> AsyncIterator[str]:
             seen = len(text)
         if not is_open:
             return
-        await asyncio.sleep(config.WATCH_POLL_SECONDS)
+        await asyncio.sleep(limits.WATCH_POLL_SECONDS)
 
 
 async def _await_receipt(user_id: str, turn_id: str) -> Receipt:
     # A feed also ends when the database was away at the end; recovery then settles the turn.
     while (await in_thread(_checkpoint, user_id, turn_id))[1]:  # noqa: ASYNC110 - what is awaited is in the database
-        await asyncio.sleep(config.WATCH_POLL_SECONDS)
+        await asyncio.sleep(limits.WATCH_POLL_SECONDS)
     return await in_thread(read_receipt, user_id, turn_id)
 
 

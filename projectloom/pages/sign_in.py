@@ -5,7 +5,8 @@ import reflex as rx
 from projectloom.components.controls import sandbox_badge
 from projectloom.components.islands import AuthForm
 from projectloom.components.sidebar import mark
-from projectloom.config import MIN_PASSWORD_CHARS, settings
+from projectloom.config import settings
+from projectloom.limits import MIN_PASSWORD_CHARS
 
 
 def sign_in_page() -> rx.Component:

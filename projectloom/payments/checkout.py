@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from stripe.params.checkout import SessionCreateParams, SessionListParams
 
-from projectloom import config
+from projectloom import limits
 from projectloom.errors import InvalidEvent, PaymentUnavailable
 from projectloom.payments.client import stripe_client
 from projectloom.payments.fields import cents, expandable, order_id, text
@@ -83,7 +83,7 @@ async def create_session(terms: CheckoutTerms) -> CheckoutFacts:
         "success_url": terms.success_url,
         "cancel_url": terms.cancel_url,
         "adaptive_pricing": {"enabled": False},
-        "expires_at": int(time.time()) + config.CHECKOUT_LIFETIME_SECONDS,
+        "expires_at": int(time.time()) + limits.CHECKOUT_LIFETIME_SECONDS,
     }
     async with stripe_client() as client:
         created = await client.v1.checkout.sessions.create_async(
@@ -114,7 +114,7 @@ async def sessions_since(moment: datetime) -> AsyncGenerator[CheckoutFacts]:
     Raises:
         PaymentUnavailable: Stripe refused, failed or did not answer.
     """
-    params: SessionListParams = {"created": {"gte": int(moment.timestamp())}, "limit": config.STRIPE_PAGE_SIZE}
+    params: SessionListParams = {"created": {"gte": int(moment.timestamp())}, "limit": limits.STRIPE_PAGE_SIZE}
     async with stripe_client() as client:
         found = await client.v1.checkout.sessions.list_async(params)
         async for session in found.auto_paging_iter():

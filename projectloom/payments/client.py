@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import stripe
 from stripe import HTTPXClient, StripeClient, StripeError
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import settings
 from projectloom.errors import NotFound, PaymentUnavailable
 
@@ -28,13 +28,13 @@ async def stripe_client() -> AsyncGenerator[StripeClient]:
     key, base, _ = settings().stripe()
     if not key:
         raise PaymentUnavailable("This server does not sell credits.")
-    http = HTTPXClient(timeout=config.STRIPE_TIMEOUT_SECONDS)
+    http = HTTPXClient(timeout=limits.STRIPE_TIMEOUT_SECONDS)
     try:
         yield StripeClient(
             key,
             stripe_version=STRIPE_API_VERSION,
             base_addresses={"api": base} if base else None,
-            max_network_retries=config.STRIPE_MAX_RETRIES,
+            max_network_retries=limits.STRIPE_MAX_RETRIES,
             http_client=http,
         )
     except StripeError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from stripe import SignatureVerificationError, WebhookSignature
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import settings
 from projectloom.errors import InvalidEvent, InvalidSignature
 from projectloom.payments.checkout import CheckoutFacts, intent_facts, session_facts
@@ -93,12 +93,12 @@ def _check_signature(payload: str, signature: str | None) -> None:
     if signature is None or not signature.isascii() or stamp is None:
         raise InvalidSignature
     # The SDK checks that a signature is not too old, but takes one from any future.
-    if int(stamp.group(1)) > time.time() + config.STRIPE_SIGNATURE_TOLERANCE_SECONDS:
+    if int(stamp.group(1)) > time.time() + limits.STRIPE_SIGNATURE_TOLERANCE_SECONDS:
         raise InvalidSignature
     for secret in settings().stripe()[2]:
         try:
             WebhookSignature.verify_header(  # pyright: ignore[reportUnknownMemberType] - its tolerance is untyped
-                payload, signature, secret, config.STRIPE_SIGNATURE_TOLERANCE_SECONDS
+                payload, signature, secret, limits.STRIPE_SIGNATURE_TOLERANCE_SECONDS
             )
         except SignatureVerificationError:
             continue

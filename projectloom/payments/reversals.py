@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal
 
-from projectloom import config
+from projectloom import limits
 from projectloom.errors import InvalidEvent
 from projectloom.payments.client import stripe_client
 from projectloom.payments.fields import cents, expandable, text
@@ -110,11 +110,11 @@ async def reversals_since(moment: datetime) -> AsyncGenerator[ReversalFacts]:
     """
     since = int(moment.timestamp())
     async with stripe_client() as client:
-        refunds = await client.v1.refunds.list_async({"created": {"gte": since}, "limit": config.STRIPE_PAGE_SIZE})
+        refunds = await client.v1.refunds.list_async({"created": {"gte": since}, "limit": limits.STRIPE_PAGE_SIZE})
         async for refund in refunds.auto_paging_iter():
             if facts := refund_facts(refund.to_dict()):
                 yield facts
-        disputes = await client.v1.disputes.list_async({"created": {"gte": since}, "limit": config.STRIPE_PAGE_SIZE})
+        disputes = await client.v1.disputes.list_async({"created": {"gte": since}, "limit": limits.STRIPE_PAGE_SIZE})
         async for dispute in disputes.auto_paging_iter():
             if facts := dispute_facts(dispute.to_dict()):
                 yield facts

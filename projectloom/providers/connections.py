@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 
-from projectloom import config
+from projectloom import limits
 from projectloom.providers.base import ProviderName
 
 # Far above what one process runs at once; a request that finds none free waits as long as one that connects.
@@ -43,8 +43,8 @@ def http_client(provider: ProviderName, base_url: str) -> httpx2.AsyncClient:
 
 def timeouts() -> httpx2.Timeout:
     """The limits of every provider call: so long to connect, and so long without a single byte."""
-    connect = config.PROVIDER_CONNECT_SECONDS
-    return httpx2.Timeout(config.PROVIDER_STALL_SECONDS, connect=connect, pool=connect)
+    connect = limits.PROVIDER_CONNECT_SECONDS
+    return httpx2.Timeout(limits.PROVIDER_STALL_SECONDS, connect=connect, pool=connect)
 
 
 async def close_providers() -> None:

@@ -7,8 +7,8 @@ is captured. What is held meanwhile is shown apart.
 import reflex as rx
 
 from projectloom.billing.balance import read_balance
-from projectloom.config import LOW_BALANCE_NANOS, MIN_AVAILABLE_NANOS
 from projectloom.db import in_thread
+from projectloom.limits import LOW_BALANCE_NANOS, MIN_AVAILABLE_NANOS
 from projectloom.money import format_usd, usd_string
 from projectloom.state.session import handled, signed_in
 

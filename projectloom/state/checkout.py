@@ -4,7 +4,7 @@ import asyncio
 
 import reflex as rx
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.checkout import create_checkout
 from projectloom.billing.packs import PRESELECTED_USD
 from projectloom.billing.returning import ReturnOutcome, settle_return
@@ -84,12 +84,12 @@ class PurchaseReturnState(rx.State):
 
         Every page starts this when it loads: Reflex ends what an earlier page had started.
         """
-        for _ in range(config.PURCHASE_POLLS):
+        for _ in range(limits.PURCHASE_POLLS):
             async with self:
                 if self.tone != "waiting":
                     return
                 user_id = (await signed_in(self)).user_id
-            await asyncio.sleep(config.PURCHASE_POLL_SECONDS)
+            await asyncio.sleep(limits.PURCHASE_POLL_SECONDS)
             outcome = await settle_return(user_id)
             async with self:
                 if self.tone == "waiting":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import reflex as rx
 
-from projectloom import config, routes
+from projectloom import limits, routes
 from projectloom.db import in_thread
 from projectloom.state.session import handled, signed_in
 from projectloom.state.words import day_heading
@@ -64,7 +64,7 @@ class ConversationsState(rx.State):
         undo = rx.toast(
             "Conversation deleted.",
             action={"label": "Undo", "on_click": ConversationsState.restore(conversation_id)},
-            duration=config.UNDO_SECONDS * 1000,
+            duration=limits.UNDO_SECONDS * 1000,
         )
         return [undo, rx.redirect(routes.CHAT)] if self._shows(conversation_id) else undo
 

@@ -6,7 +6,7 @@ A reply's row carries the turn whose receipt it opens. Formatting only.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.orders import OrderView
 from projectloom.billing.statement import Movement
 from projectloom.money import format_usd, usd_string
@@ -96,7 +96,7 @@ def _only(movement: Movement, orders: Sequence[OrderView]) -> OrderView | None:
     """The purchase that it must be about, if there had been no other by then."""
     at = movement.created_at
     credited = [order for order in orders if order.completed_at is not None and order.completed_at <= at]
-    return credited[0] if len(credited) == 1 and len(orders) < config.PURCHASES_SHOWN else None
+    return credited[0] if len(credited) == 1 and len(orders) < limits.PURCHASES_SHOWN else None
 
 
 def _refunded(movement: Movement, below: Movement | None, orders: Sequence[OrderView]) -> OrderView | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import reflex as rx
 
-from projectloom import config, routes
+from projectloom import limits, routes
 from projectloom.billing.orders import list_orders
 from projectloom.billing.statement import Movement, read_statement
 from projectloom.clock import now
@@ -68,7 +68,7 @@ class StatementState(rx.State):
         page = await in_thread(_page, user_id, before, _KINDS[self.part])
         orders = await in_thread(list_orders, user_id)
         self.rows = aligned([*self.rows, *movement_rows(page, orders)])
-        self.more = len(page) >= config.STATEMENT_PAGE
+        self.more = len(page) >= limits.STATEMENT_PAGE
         if page:
             self._before = page[-1].id
 
@@ -78,4 +78,4 @@ def _page(user_id: str, before: int | None, kinds: Sequence[str]) -> list[Moveme
     if not kinds:
         return read_statement(user_id, before=before)
     found = [movement for kind in kinds for movement in read_statement(user_id, before=before, kind=kind)]
-    return sorted(found, key=lambda movement: movement.id, reverse=True)[: config.STATEMENT_PAGE]
+    return sorted(found, key=lambda movement: movement.id, reverse=True)[: limits.STATEMENT_PAGE]

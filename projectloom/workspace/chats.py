@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from projectloom import config
+from projectloom import limits
 from projectloom.conversations import chats
 from projectloom.db import reading, transaction
 
@@ -31,7 +31,7 @@ class MessageView:
 def list_conversations(user_id: str) -> list[ConversationView]:
     """A person's conversations, the latest first."""
     with reading() as session:
-        rows = chats.list_conversations(session, user_id=user_id, limit=config.CONVERSATIONS_SHOWN)
+        rows = chats.list_conversations(session, user_id=user_id, limit=limits.CONVERSATIONS_SHOWN)
         return [ConversationView(row.id, row.title, row.updated_at) for row in rows]
 
 

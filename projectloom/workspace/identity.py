@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.users import (
     close_session,
     create_user,
@@ -120,7 +120,7 @@ def forget_expired() -> int:
 
 def identify(token: str | None) -> Person | None:
     """Who is behind a session token; None when nobody is."""
-    if not token or len(token) > config.MAX_API_KEY_CHARS:
+    if not token or len(token) > limits.MAX_API_KEY_CHARS:
         return None
     known = _known.get(token)
     if known is not None:
@@ -177,10 +177,10 @@ class _Attempts:
         with self._lock:
             times = self._times.setdefault(address, deque())
             self._times.move_to_end(address)
-            while times and times[0] < moment - config.SIGN_IN_WINDOW_SECONDS:
+            while times and times[0] < moment - limits.SIGN_IN_WINDOW_SECONDS:
                 times.popleft()
-            if len(times) >= config.SIGN_IN_ATTEMPTS:
-                wait = int(times[0] + config.SIGN_IN_WINDOW_SECONDS - moment) + 1
+            if len(times) >= limits.SIGN_IN_ATTEMPTS:
+                wait = int(times[0] + limits.SIGN_IN_WINDOW_SECONDS - moment) + 1
                 raise TooManyRequests("Too many attempts. Please wait a few minutes.", retry_after=wait)
             times.append(moment)
             while len(self._times) > _REMEMBERED:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.keys import PROVIDERS, delete_key, list_keys, store_key
 from projectloom.accounts.preferences import read_preference, store_preference
 from projectloom.config import settings
@@ -51,7 +51,7 @@ def set_api_key_mode(user_id: str, mode: object) -> Preferences:
 
 def set_default_model(user_id: str, model: str) -> None:
     """Remember the model that a person chose last. Raises InvalidInput for what cannot be a model's name."""
-    if not is_storable(model) or len(model) > config.MAX_TITLE_CHARS:
+    if not is_storable(model) or len(model) > limits.MAX_TITLE_CHARS:
         raise InvalidInput("That is not a model.")
     with transaction() as session:
         store_preference(session, user_id=user_id, default_model=model)

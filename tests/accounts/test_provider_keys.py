@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from projectloom import config, db
+from projectloom import db, limits
 from projectloom.accounts.keys import hint_of, open_key, store_key
 from projectloom.accounts.models import ProviderKey
 from projectloom.accounts.users import create_user
@@ -111,7 +111,7 @@ def test_what_cannot_be_a_key_is_refused_and_the_old_one_stays(person: str, key:
 
 def test_a_key_over_the_limit_is_refused(person: str):
     with pytest.raises(InvalidInput):
-        save_provider_key(person, "openai", "k" * (config.MAX_API_KEY_CHARS + 1))
+        save_provider_key(person, "openai", "k" * (limits.MAX_API_KEY_CHARS + 1))
 
 
 def test_an_unknown_provider_is_refused(person: str):

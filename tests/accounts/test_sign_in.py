@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text, update
 from sqlmodel import col, select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.accounts.models import User, UserSession
 from projectloom.accounts.users import hash_password, normalise_email, verify_password
 from projectloom.clock import now
@@ -56,7 +56,7 @@ def test_an_address_is_one_person_however_it_is_typed():
     assert normalise_email("zoë+credits@exämple.org") == "zoë+credits@exämple.org"
 
 
-@pytest.mark.parametrize("password", ["", "1234567", "a" * (config.MAX_PASSWORD_CHARS + 1), "half a pair \ud83e"])
+@pytest.mark.parametrize("password", ["", "1234567", "a" * (limits.MAX_PASSWORD_CHARS + 1), "half a pair \ud83e"])
 def test_a_password_that_cannot_be_used_is_refused(password: str):
     with pytest.raises(InvalidInput):
         hash_password(password)
@@ -65,7 +65,7 @@ def test_a_password_that_cannot_be_used_is_refused(password: str):
 
 
 @pytest.mark.parametrize(
-    "password", ["12345678", "пароль и ключ", "🧵" * config.MAX_PASSWORD_CHARS, "nul\x00inside", " " * 8]
+    "password", ["12345678", "пароль и ключ", "🧵" * limits.MAX_PASSWORD_CHARS, "nul\x00inside", " " * 8]
 )
 def test_any_text_of_a_fitting_length_is_a_password(password: str):
     hashed = hash_password(password)
@@ -145,12 +145,12 @@ def test_who_has_no_password_cannot_sign_in_with_one(person: str):
 
 def test_guessing_is_stopped_after_a_while_and_told_for_how_long(books):
     email = fresh_email()
-    for _ in range(config.SIGN_IN_ATTEMPTS):
+    for _ in range(limits.SIGN_IN_ATTEMPTS):
         with pytest.raises(InvalidCredentials):
             sign_in(email, "\ud800")  # refused without the cost of hashing
     with pytest.raises(TooManyRequests) as refused:
         sign_in(email, PASSWORD)
-    assert 0 < int(str(refused.value.data["retry_after"])) <= config.SIGN_IN_WINDOW_SECONDS + 1
+    assert 0 < int(str(refused.value.data["retry_after"])) <= limits.SIGN_IN_WINDOW_SECONDS + 1
 
 
 def test_a_session_ends_when_its_time_is_over(books):
@@ -164,7 +164,7 @@ def test_a_new_session_lasts_as_long_as_is_said(books):
     sign_up(fresh_email(), PASSWORD)
     with reading() as session:
         kept = session.exec(select(UserSession)).one()
-    assert kept.expires_at - kept.created_at == timedelta(days=config.SESSION_DAYS)
+    assert kept.expires_at - kept.created_at == timedelta(days=limits.SESSION_DAYS)
 
 
 def test_signing_out_ends_one_session_at_once_and_leaves_the_others(books):

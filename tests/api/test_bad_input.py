@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from projectloom import config
+from projectloom import limits
 from projectloom.db import reading
 from tests.api.conftest import fresh_email
 from tests.live import LiveServer
@@ -234,14 +234,14 @@ def test_who_is_not_signed_in_is_told_so_before_anything_is_read(server: LiveSer
 
 def test_a_body_over_the_limit_is_413_on_every_route(ada: httpx.Client, unchanged: None):
     for method, path in JSON_ROUTES:
-        limit = config.MAX_BODY_BYTES if path == "/api/chat" else config.MAX_SMALL_BODY_BYTES
+        limit = limits.MAX_BODY_BYTES if path == "/api/chat" else limits.MAX_SMALL_BODY_BYTES
         error_of(ada.request(method, path, content=b" " * (limit + 1)), 413)
-    error_of(ada.post("/api/stripe/webhook", content=b" " * (config.MAX_WEBHOOK_BODY_BYTES + 1)), 413)
+    error_of(ada.post("/api/stripe/webhook", content=b" " * (limits.MAX_WEBHOOK_BODY_BYTES + 1)), 413)
 
 
 def test_a_body_that_hides_its_length_is_413_too(ada: httpx.Client, unchanged: None):
     for method, path in (*JSON_ROUTES, ("POST", "/api/stripe/webhook")):
-        limit = config.MAX_BODY_BYTES if path == "/api/chat" else config.MAX_WEBHOOK_BODY_BYTES
+        limit = limits.MAX_BODY_BYTES if path == "/api/chat" else limits.MAX_WEBHOOK_BODY_BYTES
         answer = ada.request(method, path, content=(b" " * 50_000 for _ in range(limit // 50_000 + 2)))
         error_of(answer, 413)
 

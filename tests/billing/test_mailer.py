@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from projectloom import config
+from projectloom import limits
 from projectloom.billing.mailer import send_due_mails, warn_unless_sending
 from projectloom.clock import now
 from projectloom.config import settings
@@ -60,7 +60,7 @@ def test_a_silent_server_is_asked_once_a_run(person: str, mail_server: SmtpDoubl
 def test_a_mail_is_given_up_after_the_named_tries_and_keeps_its_error(
     person: str, mail_server: SmtpDouble, monkeypatch
 ):
-    monkeypatch.setattr(config, "MAIL_TRIES", 3)
+    monkeypatch.setattr(limits, "MAIL_TRIES", 3)
     mail_server.refused = [b"550 Nobody"] * 5
     write(person)
     for _ in range(5):
@@ -98,11 +98,11 @@ def test_a_server_that_sends_mails_says_nothing(mail_server: SmtpDouble, caplog)
 
 @pytest.mark.parametrize("attempts", [1, 200])
 def test_pauses_grow_to_a_limit(person: str, mail_server: SmtpDouble, attempts: int, monkeypatch):
-    monkeypatch.setattr(config, "MAIL_TRIES", 1_000)
+    monkeypatch.setattr(limits, "MAIL_TRIES", 1_000)
     write(person)
     with transaction() as session:
         session.connection().execute(update(MailOut).values(attempts=attempts))
     mail_server.refused = [b"451 Try again later"]
     send_due_mails()
     pause = (written()[0].next_try_at or now()) - now()
-    assert pause <= timedelta(seconds=config.MAIL_LONGEST_PAUSE_SECONDS)
+    assert pause <= timedelta(seconds=limits.MAIL_LONGEST_PAUSE_SECONDS)

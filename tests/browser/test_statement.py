@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from projectloom.config import STATEMENT_PAGE
+from projectloom.limits import STATEMENT_PAGE
 from tests.browser import walks
 from tests.browser.test_screens import assert_fits
 from tests.browser.website import Website

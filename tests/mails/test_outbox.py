@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from projectloom import config
+from projectloom import limits
 from projectloom.clock import now
 from projectloom.db import reading, transaction
 from projectloom.mails.models import MailKind
@@ -45,9 +45,9 @@ def test_a_mail_is_claimed_by_one_until_the_claim_runs_out(person: str):
     (mail_id,) = due()
     assert [claimed(mail_id), claimed(mail_id)] == [True, False]
     assert due() == []
-    assert due(now() + timedelta(seconds=config.MAIL_CLAIM_SECONDS + 1)) == [mail_id]
+    assert due(now() + timedelta(seconds=limits.MAIL_CLAIM_SECONDS + 1)) == [mail_id]
 
 
 def test_old_news_is_not_sent(person: str):
     write(person)
-    assert due(now() + timedelta(days=config.MAIL_DAYS, seconds=1)) == []
+    assert due(now() + timedelta(days=limits.MAIL_DAYS, seconds=1)) == []

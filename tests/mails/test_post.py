@@ -2,7 +2,7 @@
 
 import pytest
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import settings
 from projectloom.mails.post import PostFailed, UnfitMail, as_message, post_mail
 from tests.live import free_port
@@ -75,7 +75,7 @@ def test_a_refused_recipient_is_about_this_mail_and_a_silent_server_about_all(
         posted(person)
     assert (str(refused.value), refused.value.others_may_pass) == ("SMTPRecipientsRefused", True)
     monkeypatch.setenv("SMTP_PORT", str(free_port()))
-    monkeypatch.setattr(config, "MAIL_TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(limits, "MAIL_TIMEOUT_SECONDS", 1.0)
     settings.cache_clear()
     with pytest.raises(PostFailed) as silent:
         post_mail(written()[0])

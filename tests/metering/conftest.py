@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from sqlmodel import select
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import settings
 from projectloom.db import reading, transaction
 from projectloom.jobs.audit import report, run_audit
@@ -114,5 +114,5 @@ async def world(books, person: str, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture(autouse=True)
 def _quick_watching(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "WATCH_POLL_SECONDS", 0.02)
-    monkeypatch.setattr(config, "FRAME_SECONDS", 0.005)
+    monkeypatch.setattr(limits, "WATCH_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(limits, "FRAME_SECONDS", 0.005)

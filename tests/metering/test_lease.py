@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text, update
 from sqlmodel import col
 
-from projectloom import config, db
+from projectloom import db, limits
 from projectloom.clock import now
 from projectloom.db import transaction
 from projectloom.metering.models import Turn
@@ -31,7 +31,7 @@ def let_the_lease_run_out(turn_id: str) -> None:
 
 
 async def test_a_process_whose_turn_was_settled_elsewhere_stops_calling_the_provider(world, monkeypatch):
-    monkeypatch.setattr(config, "CHECKPOINT_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "CHECKPOINT_SECONDS", 0.05)
     async with world(cut(O_START, o_text("Hello"), end=HANG)) as w:
         started = await w.start()
         await asyncio.sleep(0.2)
@@ -69,7 +69,7 @@ async def test_a_turn_that_cannot_be_settled_does_not_keep_the_others_waiting(wo
 
 
 async def test_stop_reaches_a_turn_that_another_process_runs(world, monkeypatch):
-    monkeypatch.setattr(config, "CHECKPOINT_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "CHECKPOINT_SECONDS", 0.05)
     async with world(cut(O_START, o_text("Hello"), end=HANG)) as w:
         started = await w.start()
         await asyncio.sleep(0.2)
@@ -88,7 +88,7 @@ async def test_a_server_that_ignores_its_limit_is_cut_and_charged_at_most_the_ho
 
 
 async def test_a_reply_that_takes_too_long_is_cut_and_kept(world, monkeypatch):
-    monkeypatch.setattr(config, "MAX_TURN_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "MAX_TURN_SECONDS", 0.3)
     async with world(cut(O_START, o_text("Hello"), end=HANG)) as w:
         seen, receipt = await w.reply()
         assert (seen, receipt.completion) == ("Hello", "partial")
@@ -98,7 +98,7 @@ async def test_a_reply_that_takes_too_long_is_cut_and_kept(world, monkeypatch):
 # A locked file is SQLite's own trouble; another test takes a whole Postgres away.
 @pytest.mark.parametrize("books", ["sqlite"], indirect=True)
 async def test_a_finished_reply_is_settled_exactly_when_the_database_comes_back(world, monkeypatch):
-    monkeypatch.setattr(config, "SETTLE_RETRY_MOST_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "SETTLE_RETRY_MOST_SECONDS", 0.2)
     async with world(cut(O_START, o_text("Hello!"), end=0.3) + stream(*O_WHOLE)[3:]) as w:
         started = await w.start()
         other = sqlite3.connect(str(db.engine().url.database), isolation_level=None)
@@ -129,7 +129,7 @@ async def test_usage_that_no_column_s_sum_could_hold_is_still_summed(world):
 
 
 async def test_only_so_many_replies_are_written_at_once(world, monkeypatch):
-    monkeypatch.setattr(config, "MAX_RUNNING_TURNS_PER_PERSON", 3)
+    monkeypatch.setattr(limits, "MAX_RUNNING_TURNS_PER_PERSON", 3)
     async with world(cut(O_START, o_text("Hello"), end=HANG)) as w:
         outcomes = await asyncio.gather(*(w.start(max_tokens=300) for _ in range(12)), return_exceptions=True)
         assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 3

@@ -1,6 +1,6 @@
 """A reply that brings the balance low says so, at most once a day."""
 
-from projectloom import config
+from projectloom import limits
 from projectloom.db import transaction
 from projectloom.metering.notices import tell_low_balance
 from projectloom.money import from_usd
@@ -14,7 +14,7 @@ def note(person: str, charged: int) -> None:
 
 
 async def test_a_reply_that_crosses_the_line_is_told_and_the_next_is_not(world, monkeypatch):
-    monkeypatch.setattr(config, "LOW_BALANCE_NANOS", 10 * 10**9)
+    monkeypatch.setattr(limits, "LOW_BALANCE_NANOS", 10 * 10**9)
     async with world(WHOLE, WHOLE) as w:
         await w.reply()
         (mail,) = written()
@@ -32,7 +32,7 @@ async def test_a_reply_far_above_or_below_the_line_is_not_told(world):
 
 
 async def test_own_keys_are_told_nothing(world, monkeypatch):
-    monkeypatch.setattr(config, "LOW_BALANCE_NANOS", 10 * 10**9)
+    monkeypatch.setattr(limits, "LOW_BALANCE_NANOS", 10 * 10**9)
     async with world() as w:
         assert w.balances.posted_nanos
         note(w.person, 0)
@@ -40,7 +40,7 @@ async def test_own_keys_are_told_nothing(world, monkeypatch):
 
 
 async def test_low_balance_is_told_once_a_day_however_often_it_is_crossed(world, monkeypatch):
-    monkeypatch.setattr(config, "LOW_BALANCE_NANOS", from_usd(11))
+    monkeypatch.setattr(limits, "LOW_BALANCE_NANOS", from_usd(11))
     async with world() as w:
         for _ in range(3):
             note(w.person, from_usd(2))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from projectloom import config
+from projectloom import limits
 from projectloom.clock import now
 from projectloom.db import transaction
 from projectloom.metering.models import Completion, Turn
@@ -94,7 +94,7 @@ async def test_several_recoverers_and_a_late_capture_at_once_settle_a_turn_once(
 
 
 async def test_checkpoints_hold_the_text_of_a_running_reply(world, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(config, "CHECKPOINT_SECONDS", 0.02)
+    monkeypatch.setattr(limits, "CHECKPOINT_SECONDS", 0.02)
     async with world(cut(O_START, o_text("So far"), end=HANG)) as w:
         await w.start()
         for _ in range(200):

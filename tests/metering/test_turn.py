@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from projectloom import config
+from projectloom import limits
 from projectloom.errors import (
     IdempotencyConflict,
     InsufficientCredits,
@@ -47,7 +47,7 @@ async def test_the_provider_is_asked_with_the_operator_s_key_and_the_quoted_limi
         await w.watch(started.turn_id)
         asked = w.provider.asked[0]
         assert asked.headers["authorization"] == "Bearer sk-operator-0123456789"
-        assert asked.body["max_completion_tokens"] == started.max_output_tokens == config.DEFAULT_MAX_TOKENS
+        assert asked.body["max_completion_tokens"] == started.max_output_tokens == limits.DEFAULT_MAX_TOKENS
 
 
 async def test_the_exchange_is_kept_in_the_conversation(world):
@@ -178,7 +178,7 @@ async def test_a_tight_balance_shortens_the_reply_instead_of_refusing_it(world):
     async with world(WHOLE, nanos=120_000_000) as w:
         started = await w.start(model="gpt-6-astra")
         assert started.clamped
-        assert config.MIN_USEFUL_TOKENS <= started.max_output_tokens < config.DEFAULT_MAX_TOKENS
+        assert limits.MIN_USEFUL_TOKENS <= started.max_output_tokens < limits.DEFAULT_MAX_TOKENS
         assert started.held_nanos <= 120_000_000
         await w.watch(started.turn_id)
 

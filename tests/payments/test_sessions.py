@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from projectloom import config
+from projectloom import limits
 from projectloom.config import settings
 from projectloom.errors import InvalidEvent, NotFound, PaymentUnavailable
 from projectloom.payments import CheckoutTerms, create_session, retrieve_session
@@ -45,7 +45,7 @@ async def test_the_session_is_asked_for_with_the_order_on_it_and_on_its_payment(
     expires = int(form.pop("expires_at"))
     # The buyer pays in dollars: a price in another currency would be set aside.
     assert form.pop("adaptive_pricing[enabled]").lower() == "false"
-    assert before + config.CHECKOUT_LIFETIME_SECONDS <= expires <= int(time.time()) + config.CHECKOUT_LIFETIME_SECONDS
+    assert before + limits.CHECKOUT_LIFETIME_SECONDS <= expires <= int(time.time()) + limits.CHECKOUT_LIFETIME_SECONDS
     assert form == {
         "mode": "payment",
         "client_reference_id": "ord_1",
@@ -84,7 +84,7 @@ async def test_whatever_stripe_answers_trouble_is_told_as_unavailable(stripe: St
     stripe.answers = [answer] * 10
     with pytest.raises(PaymentUnavailable) as raised:
         await create_session(TERMS)
-    assert len(stripe.asked) <= 1 + config.STRIPE_MAX_RETRIES
+    assert len(stripe.asked) <= 1 + limits.STRIPE_MAX_RETRIES
     assert "sk_test" not in repr((raised.value, raised.value.data))
 
 
@@ -106,7 +106,7 @@ async def test_a_port_where_nobody_listens_is_told_as_unavailable(
 
 
 async def test_a_silent_stripe_is_waited_for_within_the_limit(monkeypatch: pytest.MonkeyPatch, stripe: StripeDouble):
-    monkeypatch.setattr(config, "STRIPE_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "STRIPE_TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("STRIPE_API_BASE", f"http://127.0.0.1:{silent.getsockname()[1]}")
         settings.cache_clear()

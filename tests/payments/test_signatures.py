@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from projectloom.config import STRIPE_SIGNATURE_TOLERANCE_SECONDS, settings
+from projectloom.config import settings
 from projectloom.errors import InvalidEvent, InvalidSignature
+from projectloom.limits import STRIPE_SIGNATURE_TOLERANCE_SECONDS
 from projectloom.payments import verify_event
 from tests.stripe_double import SECRET, StripeDouble, event, session_of, sign
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from projectloom import config
+from projectloom import limits
 from projectloom.providers import ChatMessage, ProviderName, stream_chat
 
 from .dialects import (
@@ -68,7 +68,7 @@ async def test_nobody_listening_is_unavailable(provider: ProviderName) -> None:
 @both
 @pytest.mark.parametrize("sent", [0, 1], ids=["before the first byte", "mid-reply"])
 async def test_a_stalled_reply_times_out(provider: ProviderName, sent: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "PROVIDER_STALL_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "PROVIDER_STALL_SECONDS", 0.2)
     script = cut(*BEGUN[provider], end=HANG) if sent else [HANG]
     async with ScriptedServer([script]) as server:
         events, error = await asyncio.wait_for(collect(provider, call_to(server.url)), 5)

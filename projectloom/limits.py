@@ -1,0 +1,101 @@
+"""Every limit, wait and size of the product, each with its name. What an operator may change is in ``config``."""
+
+# Sizes, in bytes unless the name says otherwise.
+MAX_BODY_BYTES = 2_000_000
+# What the socket takes is more, so that a message that is too large is refused in words.
+MAX_SOCKET_BYTES = 4 * MAX_BODY_BYTES
+MAX_WEBHOOK_BODY_BYTES = 262_144
+MAX_SMALL_BODY_BYTES = 16_384
+MAX_DROPPED_BYTES = 10_000_000
+MAX_MESSAGES = 2_000
+MAX_TITLE_CHARS = 80
+MAX_API_KEY_CHARS = 400
+
+# The meter.
+DEFAULT_MODELS = ("claude-sonnet-5-5", "gpt-6.1-terra")
+# Reasoning counts as output, so a reply needs more room than its text.
+DEFAULT_MAX_TOKENS = 8_192
+MIN_USEFUL_TOKENS = 256
+MIN_AVAILABLE_NANOS = 100_000_000
+LOW_BALANCE_NANOS = 5_000_000_000
+CHECKPOINT_SECONDS = 1.0
+MAX_TURN_SECONDS = 1_800
+# No tokenizer makes tokens that are longer on average; more text than this was never asked for.
+MAX_BYTES_PER_TOKEN = 32
+SETTLE_RETRY_SECONDS = 0.2
+SETTLE_RETRY_MOST_SECONDS = 5.0
+DRAIN_SECONDS = 10.0
+TURN_LEASE_SECONDS = 15.0
+RECOVERY_INTERVAL_SECONDS = 5.0
+HOLD_LIFETIME_SECONDS = 3_600
+WATCH_KEEPALIVE_SECONDS = 15.0
+WATCH_POLL_SECONDS = 0.5
+FRAME_SECONDS = 0.05
+MAX_RUNNING_TURNS_PER_PERSON = 20
+
+# The network.
+PROVIDER_CONNECT_SECONDS = 10.0
+PROVIDER_STALL_SECONDS = 120.0
+STRIPE_TIMEOUT_SECONDS = 20.0
+STRIPE_MAX_RETRIES = 2
+STRIPE_PAGE_SIZE = 100
+STRIPE_SIGNATURE_TOLERANCE_SECONDS = 300
+CHECKOUT_LIFETIME_SECONDS = 3_600
+RETURN_ORDERS_CHECKED = 5
+RETURN_SECONDS = 8.0
+RETRY_EVENTS_SECONDS = 5.0
+EXPIRE_SECONDS = 60.0
+# Often over a short window, now and then over as long as Stripe repeats an event and a day more.
+RECONCILE_SECONDS = 60.0
+RECONCILE_WINDOW_SECONDS = 7_200
+RECONCILE_WIDELY_SECONDS = 3_600.0
+RECONCILE_DAYS = 4
+RECONCILE_ORDERS = 200
+REFUND_DAYS = 14
+
+# Mails.
+SEND_MAILS_SECONDS = 5.0
+MAIL_BATCH = 20
+MAIL_TIMEOUT_SECONDS = 15.0
+# A claim outlasts the slowest attempt: a handful of answers, each within the timeout.
+MAIL_CLAIM_SECONDS = 300
+MAIL_FIRST_PAUSE_SECONDS = 10
+MAIL_LONGEST_PAUSE_SECONDS = 3_600
+MAIL_TRIES = 20
+# What could not be sent for so long is no news any more.
+MAIL_DAYS = 3
+EXPIRY_NOTICE_DAYS = 7
+ANNOUNCE_EXPIRY_SECONDS = 3_600.0
+
+# The database.
+SQLITE_BUSY_SECONDS = 10
+POOL_SIZE = 16
+POOL_TIMEOUT_SECONDS = 5
+# The meter has threads of its own, so that a crowd at the doors never holds back a settlement.
+DOOR_THREADS = 10
+METER_THREADS = 4
+THREAD_WAIT_SECONDS = 8.0
+POSTGRES_CONNECT_SECONDS = 5
+POSTGRES_LOCK_SECONDS = 5
+POSTGRES_STATEMENT_SECONDS = 30
+POSTGRES_IDLE_SECONDS = 30
+
+# Accounts.
+SESSION_DAYS = 30
+MIN_PASSWORD_CHARS = 8
+MAX_PASSWORD_CHARS = 200
+MAX_EMAIL_CHARS = 254
+MIN_SECRET_CHARS = 32
+FORGET_SESSIONS_SECONDS = 3_600.0
+SIGN_IN_ATTEMPTS = 20
+SIGN_IN_WINDOW_SECONDS = 300
+# Hashing a password costs 64 MB and a core on purpose, so only so many are hashed at once.
+SIGN_IN_THREADS = 2
+
+# Pages. After a payment that the bank confirms later, the page looks again by itself this often.
+PURCHASE_POLLS = 30
+PURCHASE_POLL_SECONDS = 2.0
+UNDO_SECONDS = 10
+CONVERSATIONS_SHOWN = 100
+PURCHASES_SHOWN = 50
+STATEMENT_PAGE = 100
