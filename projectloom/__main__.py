@@ -1,23 +1,32 @@
-"""The operator's commands: ``python -m projectloom audit | reconcile | grant``."""
+"""The operator's commands: ``python -m projectloom audit | reconcile | grant | prices``."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 
 from projectloom import limits
+from projectloom.billing.codes import make_code
 from projectloom.billing.grants import give
 from projectloom.billing.reconcile import reconcile
 from projectloom.clock import now
 from projectloom.db import engine
 from projectloom.errors import LoomError
-from projectloom.jobs.audit import report, run_audit
+from projectloom.jobs import price_lists
+from projectloom.jobs.audit import audit, report
+from projectloom.metering.price_changes import markup_of
+
+_GRANT_USAGE = """python -m projectloom grant EMAIL DOLLARS --reason REASON [--days DAYS]
+       python -m projectloom grant --code [CODE] DOLLARS [--uses PEOPLE] [--days DAYS] [--until DATE]"""
 
 
 def main() -> int:
     """Run one command; its exit code: 0 when all is well, 1 when somebody must look, 2 when it could not run."""
-    arguments = _parser().parse_args()
+    makes_code = any(word.partition("=")[0] == "--code" for word in sys.argv[1:])
+    arguments = _parser(makes_code=makes_code).parse_args()
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
@@ -26,21 +35,73 @@ def main() -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, makes_code: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m projectloom", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    audit = commands.add_parser("audit", help="prove every invariant of the books; exits 1 when one is broken")
-    audit.set_defaults(command=_audit)
+    proofs = commands.add_parser("audit", help="prove every invariant of the books; exits 1 when one is broken")
+    proofs.add_argument(
+        "--full", action="store_true", help="read everything again, not only what was touched since the last audit"
+    )
+    proofs.set_defaults(command=_audit)
     compare = commands.add_parser("reconcile", help="compare Stripe with the books, heal what can be, report the rest")
     compare.add_argument("--since", type=_moment, help="an ISO date or time, UTC; four days ago unless told otherwise")
     compare.set_defaults(command=_reconcile)
-    grant = commands.add_parser("grant", help="give credit to a person, once for the reason")
+    grant = commands.add_parser(
+        "grant",
+        help="give credit to a person, once for the reason; with --code make a code that people redeem",
+        usage=_GRANT_USAGE,
+    )
+    (_add_code_form if makes_code else _add_person_form)(grant)
+    grant.add_argument("--days", type=int, help="after how many days what is left expires; never unless told otherwise")
+    _add_prices(commands.add_parser("prices", help="what replies are charged: propose, compare and apply price lists"))
+    return parser
+
+
+def _add_person_form(grant: argparse.ArgumentParser) -> None:
     grant.add_argument("email")
     grant.add_argument("dollars", type=int, help="whole US dollars")
     grant.add_argument("--reason", required=True, help="the same reason gives the same person nothing more")
-    grant.add_argument("--days", type=int, help="after how many days what is left expires; never unless told otherwise")
+    # For the help alone: where it is given, the form below is read.
+    grant.add_argument("--code", nargs="?", help="make a promotional code instead (grant --code --help says more)")
     grant.set_defaults(command=_grant)
-    return parser
+
+
+def _add_code_form(grant: argparse.ArgumentParser) -> None:
+    grant.add_argument("dollars", type=int, nargs="?", help="whole US dollars for each person")
+    grant.add_argument("--code", nargs="?", help="8 to 40 letters, digits and '-'; made up where none is named")
+    grant.add_argument("--uses", type=int, default=1, help="how many people can redeem it; one unless told otherwise")
+    grant.add_argument("--until", type=_end, help="the last day (UTC) or the moment until which it can be redeemed")
+    grant.set_defaults(command=_make_code, refuse=grant.error)
+
+
+def _add_prices(prices: argparse.ArgumentParser) -> None:
+    actions = prices.add_subparsers(required=True)
+    propose = actions.add_parser("propose", help="propose the installed prices, or a file's; nothing comes into force")
+    propose.add_argument("--markup", type=_percent, help="per cent on top; PRICE_MARKUP_PERCENT unless told otherwise")
+    propose.add_argument("--from", type=Path, dest="file", metavar="FILE.json", help="a price card as JSON")
+    propose.set_defaults(command=lambda told: _say(price_lists.propose(markup_percent=told.markup, file=told.file)))
+    diff = actions.add_parser("diff", help="what a proposal would change, the latest one unless told otherwise")
+    diff.add_argument("proposal", type=int, nargs="?")
+    diff.set_defaults(command=lambda told: _say(price_lists.diff(told.proposal)))
+    apply = actions.add_parser("apply", help="put a proposal in force, the latest one unless told otherwise")
+    apply.add_argument("proposal", type=int, nargs="?")
+    apply.add_argument("--at", type=_moment, help="an ISO time to come, UTC unless it says otherwise; now without it")
+    apply.add_argument("--force", action="store_true", help="also a proposal that is older than the newest version")
+    apply.set_defaults(command=lambda told: _say(price_lists.apply(told.proposal, at=told.at, force=told.force)))
+    versions = actions.add_parser("list", help="the versions with their times, and the proposals")
+    versions.set_defaults(command=lambda _: _say(price_lists.overview()))
+
+
+def _percent(text: str) -> Decimal:
+    try:
+        return markup_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _say(words: str) -> int:
+    print(words)
+    return 0
 
 
 def _moment(text: str) -> datetime:
@@ -48,11 +109,12 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _audit(_arguments: argparse.Namespace) -> int:
-    checks = run_audit()
+def _audit(arguments: argparse.Namespace) -> int:
+    found = audit(full=arguments.full)
     print(f"The books: {engine().url.render_as_string(hide_password=True)}")
-    print(report(checks))
-    return 0 if all(check.holds for check in checks) else 1
+    print(f"Read what was touched since {found.since:%Y-%m-%d %H:%M} UTC." if found.since else "Read everything.")
+    print(report(found.checks))
+    return 0 if found.holds else 1
 
 
 def _reconcile(arguments: argparse.Namespace) -> int:
@@ -65,6 +127,27 @@ def _reconcile(arguments: argparse.Namespace) -> int:
 def _grant(arguments: argparse.Namespace) -> int:
     print(give(arguments.email, arguments.dollars, reason=arguments.reason, days=arguments.days))
     return 0
+
+
+def _make_code(arguments: argparse.Namespace) -> int:
+    code: str | None = arguments.code
+    dollars: int | None = arguments.dollars
+    if dollars is None and code and code.isdecimal() and len(code) < limits.MIN_CODE_CHARS:
+        # `grant --code 5`: too short for a code, so it is the dollars, and the code is made up.
+        code, dollars = None, int(code)
+    if dollars is None:
+        return arguments.refuse("say how many dollars each person is given")
+    print(make_code(dollars, code=code, uses=arguments.uses, credit_days=arguments.days, until=arguments.until))
+    return 0
+
+
+def _end(text: str) -> datetime:
+    """A day with all of its hours, or a moment."""
+    try:
+        moment = _moment(text)
+        return moment + timedelta(days=1) if len(text) <= len("2026-11-01") else moment
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no day or time like 2026-11-01 or 2026-11-01T12:30") from None
 
 
 if __name__ == "__main__":

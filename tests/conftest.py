@@ -20,6 +20,7 @@ from projectloom.jobs.schema import migrate
 from projectloom.ledger.accounts import open_accounts
 from projectloom.metering.cards import store_first_card
 from tests.live import LiveServer
+from tests.zygote import Zygote
 
 ENGINES = ("sqlite", "postgres")
 # Nothing of the machine's own configuration may reach a test.
@@ -28,11 +29,14 @@ SETTINGS_NAMES = (
     "LOOM_BACKEND_PORT", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE",
     "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "CLERK_SECRET_KEY",
     "CLERK_PUBLISHABLE_KEY", "SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_STARTTLS",
+    "ALERT_EMAIL",
+    "SIGN_UP_BONUS_USD", "SIGN_UP_BONUS_DAYS", "PRICE_MARKUP_PERCENT",
 )  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long schedules in full")
+    parser.addoption("--seed", type=int, help="run the one schedule that this seed makes")
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +44,12 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     for name in SETTINGS_NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LOOM_DATA_DIR", str(tmp_path / "data"))
-    _forget_settings()
+    forget_settings()
     yield
-    _forget_settings()
+    forget_settings()
 
 
-def _forget_settings() -> None:
+def forget_settings() -> None:
     if db.engine.cache_info().currsize:
         db.engine().dispose()
     db.engine.cache_clear()
@@ -98,10 +102,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _prepare() -> None:
-    _forget_settings()
+    forget_settings()
     migrate()
     store_first_card()
-    _forget_settings()
+    forget_settings()
 
 
 def _administer(url: str, statement: str, *names: str) -> None:
@@ -136,7 +140,7 @@ def books(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
     with fresh_database(request, request.param, tmp_path / "data") as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        _forget_settings()
+        forget_settings()
         yield db.engine()
         db.engine().dispose()
 
@@ -148,6 +152,13 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with fresh_database(request, request.param, folder) as environment, LiveServer(environment) as live:
         yield live
         live.audit()
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """Where servers are forked from that a test kills and starts often."""
+    with Zygote() as forking:
+        yield forking
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any, Self
 
 import httpx
+
+from tests.zygote import Forked, Zygote
 
 START_SECONDS = 30
 STOP_SECONDS = 15
@@ -26,9 +29,13 @@ def free_port() -> int:
 
 
 class LiveServer:
-    """One server that can be killed and started again on the same database and port."""
+    """One server that can be killed and started again on the same database and port.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    With a zygote it and the operator's commands are forked from there, where everything is imported already.
+    """
+
+    def __init__(self, environment: dict[str, str], zygote: Zygote | None = None) -> None:
+        self.zygote = zygote
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -38,9 +45,11 @@ class LiveServer:
             "BASE_URL": self.url,
             "LOOM_SANDBOX_SPEED": "30",
             "LOOM_ENV_FILE": os.devnull,
+            # What the server asks of models by itself would be counted among what a test asks.
+            "AUTOMATIC_TITLES": "off",
             **environment,
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.clients: list[httpx.Client] = []
 
     def __enter__(self) -> Self:
@@ -53,16 +62,28 @@ class LiveServer:
         self.stop()
 
     def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "tests.live"], env=self.environment)
+        self.spawn()
+        self.await_start()
+
+    def spawn(self) -> None:
+        """Begin to start; it may be killed before it answers."""
+        if self.zygote is None:
+            self.process = subprocess.Popen([sys.executable, "-m", "tests.live"], env=self.environment)
+        else:
+            self.process = self.zygote.start([], self.environment)
+
+    def await_start(self) -> None:
+        assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, "the server ended as it started"
-            try:
-                httpx.get(f"{self.url}/api/credits/balance", timeout=2)
-            except httpx.TransportError:
-                time.sleep(0.05)
-            else:
-                return
+        with httpx.Client(verify=False, timeout=2) as client:
+            while time.monotonic() < deadline:
+                assert self.process.poll() is None, "the server ended as it started"
+                try:
+                    client.get(f"{self.url}/api/credits/balance")
+                except httpx.TransportError:
+                    time.sleep(0.02)
+                else:
+                    return
         raise AssertionError("the server did not answer in time")
 
     def stop(self) -> None:
@@ -86,6 +107,8 @@ class LiveServer:
 
     def command(self, *words: str) -> str:
         """Run one of the operator's commands beside the server; its output."""
+        if self.zygote is not None:
+            return self._forked_command(self.zygote, list(words))
         run = subprocess.run(
             [sys.executable, "-m", "projectloom", *words],
             env=self.environment,
@@ -96,6 +119,13 @@ class LiveServer:
         )
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
+
+    def _forked_command(self, zygote: Zygote, words: list[str]) -> str:
+        with tempfile.NamedTemporaryFile("r") as output:
+            code = zygote.start(words, self.environment, output.name).wait(60)
+            found = output.read()
+        assert code == 0, found
+        return found
 
     def client(self, **options: Any) -> httpx.Client:
         """A client that keeps cookies, as a browser does."""

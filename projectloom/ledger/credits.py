@@ -12,28 +12,38 @@ from projectloom.ledger.lots import LotLeft, add_lot, draw
 from projectloom.ledger.models import CreditLot, EntryKind, LedgerAccount, LotKind, LotMovement
 from projectloom.ledger.reversals import repay_debt
 
+# Reasons of grants that the server makes by itself.
+SIGN_UP_REASON = "sign_up"
+CODE_REASON = "code:"
+
 
 def top_up(session: Session, *, user_id: str, order_id: str, paid_nanos: int, bonus_nanos: int) -> Posted:
-    """Add a paid order's credit and its bonus, once for the order. Opens the accounts if they are missing.
+    """Add an order's credit, once for the order: what was paid, and what was given with it. Opens missing accounts.
 
     Raises:
         IdempotencyConflict: the order was credited with other amounts.
-        ValueError: nothing was paid, or the bonus is negative.
+        ValueError: an amount is negative, or there is none.
     """
-    if paid_nanos <= 0 or bonus_nanos < 0:
-        raise ValueError("a top-up needs a payment and no negative bonus")
+    if paid_nanos < 0 or bonus_nanos < 0 or not paid_nanos + bonus_nanos:
+        raise ValueError("a top-up needs an amount and no negative one")
     open_accounts(session, user_id=user_id)
     address = credits_address(user_id)
-    lines = [Line(address, paid_nanos + bonus_nanos), Line(STRIPE_CLEARING, -paid_nanos)]
-    if bonus_nanos:
-        lines.append(Line(PROMOTIONS, -bonus_nanos))
+    lines = (
+        Line(address, paid_nanos + bonus_nanos),
+        Line(STRIPE_CLEARING, -paid_nanos),
+        Line(PROMOTIONS, -bonus_nanos),
+    )
     posted = post_entry(
-        session, kind=EntryKind.TOP_UP, idempotency_key=f"top_up:{order_id}", cause=order_id, lines=tuple(lines)
+        session,
+        kind=EntryKind.TOP_UP,
+        idempotency_key=f"top_up:{order_id}",
+        cause=order_id,
+        lines=tuple(line for line in lines if line.amount_nanos),
     )
     if not posted.replayed:
-        add_lot(session, account_id=address, entry_id=posted.entry_id, kind=LotKind.PAID, amount_nanos=paid_nanos)
-        if bonus_nanos:
-            add_lot(session, account_id=address, entry_id=posted.entry_id, kind=LotKind.BONUS, amount_nanos=bonus_nanos)
+        for kind, amount in ((LotKind.PAID, paid_nanos), (LotKind.BONUS, bonus_nanos)):
+            if amount:
+                add_lot(session, account_id=address, entry_id=posted.entry_id, kind=kind, amount_nanos=amount)
         repay_debt(session, user_id=user_id, cause=posted.entry_id)
     return posted
 

@@ -135,6 +135,7 @@ class Hold(SQLModel, table=True):
         CheckConstraint("amount_nanos > 0", name="positive"),
         CheckConstraint("captured_nanos >= 0 AND captured_nanos <= amount_nanos", name="captured_within"),
         Index("ix_holds_state_expires_at", "state", "expires_at"),
+        Index("ix_holds_resolved_at", "resolved_at"),
     )
 
     id: str = Field(primary_key=True)
@@ -178,3 +179,31 @@ class LotMovement(SQLModel, table=True):
     lot_id: str = Field(foreign_key="credit_lots.id", index=True)
     entry_id: str = Field(foreign_key="journal_entries.id", index=True)
     amount_nanos: int = Field(sa_type=NanosColumn)
+
+
+class AuditMark(SQLModel, table=True):
+    """One row: how far the audit has proven the books. Written only when every promise held."""
+
+    __tablename__ = "audit_marks"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    clean_until: datetime = Field(sa_type=UtcDateTime)
+    """What was committed and dated before this moment has been proven; the next audit begins here."""
+    posting_id: int = Field(sa_type=NanosColumn)
+    """The last posting of an entry from before that moment."""
+    movement_id: int = Field(sa_type=NanosColumn)
+    """The last lot movement of an entry from before that moment."""
+    checked_at: datetime = Field(sa_type=UtcDateTime)
+    """When the last audit that held began."""
+    full_checked_at: datetime = Field(sa_type=UtcDateTime)
+    """When the last one that read everything and held began."""
+
+
+class AuditedAccount(SQLModel, table=True):
+    """What a person had spent by one of their postings, as the audit proved it."""
+
+    __tablename__ = "audited_accounts"
+
+    account_id: str = Field(primary_key=True, foreign_key="ledger_accounts.id")
+    posting_id: int = Field(sa_type=NanosColumn)
+    spent_nanos: int = Field(sa_type=NanosColumn)

@@ -2,39 +2,71 @@
 
 from sqlmodel import Session
 
-from projectloom.ledger.audit import Check, Proof, prove
+from projectloom.ledger.audit import HOLDS, Check, Proof, Since, Subject, prove
+
+# A turn that was open for long ends with its hold, whose cause it is, or leaves a usage record.
+_TURNS = Subject(
+    "turns",
+    "SELECT id FROM turns WHERE id >= :from_turn UNION SELECT id FROM turns WHERE state IN ('held', 'streaming') "
+    "UNION SELECT cause FROM holds WHERE resolved_at >= :since "
+    "UNION SELECT turn_id FROM usage_records WHERE id >= :from_use",
+)
+_USAGE = Subject("usage_records", "SELECT id FROM usage_records WHERE id >= :from_use")
 
 METERING_PROOFS = (
     Proof(
-        "every captured hold has one usage record of its charge, and every charge its captured hold",
-        "usage_records",
-        "SELECT h.id FROM holds h LEFT JOIN usage_records u ON u.hold_id = h.id WHERE h.state = 'captured' "
-        "AND (u.id IS NULL OR u.charged_nanos <> h.captured_nanos OR u.entry_id IS NULL) "
-        "UNION ALL SELECT u.id FROM usage_records u LEFT JOIN holds h ON h.id = u.hold_id WHERE u.charged_nanos > 0 "
-        "AND (h.id IS NULL OR h.state <> 'captured')",
+        "every captured hold has one usage record of its charge",
+        HOLDS,
+        "SELECT h.id FROM touched t JOIN holds h ON h.id = t.id LEFT JOIN usage_records u ON u.hold_id = h.id "
+        "WHERE h.state = 'captured' AND (u.id IS NULL OR u.charged_nanos <> h.captured_nanos OR u.entry_id IS NULL)",
+    ),
+    Proof(
+        "every usage record has its turn's payer and hold, and every charge the entry that captured it",
+        _USAGE,
+        "SELECT u.id FROM touched t JOIN usage_records u ON u.id = t.id LEFT JOIN turns w ON w.id = u.turn_id "
+        "LEFT JOIN holds h ON h.id = u.hold_id LEFT JOIN journal_entries e ON e.id = u.entry_id "
+        "WHERE w.id IS NULL OR u.funding <> w.funding OR u.user_id <> w.user_id "
+        "OR COALESCE(u.hold_id, '') <> COALESCE(w.hold_id, '') "
+        "OR (u.funding = 'credits') <> (u.hold_id IS NOT NULL) OR (u.charged_nanos > 0) <> (u.entry_id IS NOT NULL) "
+        "OR (u.charged_nanos > 0 AND (h.id IS NULL OR h.state <> 'captured' OR h.captured_nanos <> u.charged_nanos "
+        "OR e.idempotency_key <> 'capture:' || h.id))",
     ),
     Proof(
         "every hold belongs to one turn, and is resolved when and only when its turn has ended",
-        "holds",
-        "SELECT h.id FROM holds h LEFT JOIN turns t ON t.hold_id = h.id WHERE t.id IS NULL "
-        "OR (h.state = 'held') <> (t.state IN ('held', 'streaming'))",
+        HOLDS,
+        "SELECT h.id FROM touched t JOIN holds h ON h.id = t.id "
+        "LEFT JOIN turns w ON w.id = h.cause AND w.hold_id = h.id "
+        "WHERE w.id IS NULL OR (h.state = 'held') <> (w.state IN ('held', 'streaming'))",
+    ),
+    Proof(
+        "no turn is paid from credit without a hold of its own, on that person's credit, of all that it may cost",
+        _TURNS,
+        "SELECT w.id FROM touched t JOIN turns w ON w.id = t.id LEFT JOIN holds h ON h.id = w.hold_id "
+        "WHERE w.funding = 'credits' AND (h.id IS NULL OR h.cause <> w.id OR h.amount_nanos <> w.held_nanos "
+        "OR h.account_id <> 'user:' || w.user_id || '\\:credits')",
     ),
     Proof(
         "no reply with text was free in credits mode, and none without text was charged",
-        "turns",
-        "SELECT t.id FROM turns t LEFT JOIN usage_records u ON u.turn_id = t.id WHERE t.funding = 'credits' "
-        "AND ((t.state = 'settled' AND (u.id IS NULL OR u.charged_nanos = 0)) "
-        "OR (t.state = 'voided' AND u.charged_nanos > 0))",
+        _TURNS,
+        "SELECT w.id FROM touched t JOIN turns w ON w.id = t.id LEFT JOIN usage_records u ON u.turn_id = w.id "
+        "WHERE w.funding = 'credits' AND ((w.state = 'settled' AND (u.id IS NULL OR u.charged_nanos = 0)) "
+        "OR (w.state = 'voided' AND u.charged_nanos > 0))",
     ),
     Proof(
-        "own-key turns hold and charge nothing",
-        "turns",
-        "SELECT t.id FROM turns t LEFT JOIN usage_records u ON u.turn_id = t.id WHERE t.funding = 'own_key' "
-        "AND (t.hold_id IS NOT NULL OR t.held_nanos <> 0 OR u.charged_nanos <> 0)",
+        "a turn has ended when and only when it says when",
+        _TURNS,
+        "SELECT w.id FROM touched t JOIN turns w ON w.id = t.id "
+        "WHERE (w.state IN ('held', 'streaming')) <> (w.ended_at IS NULL)",
+    ),
+    Proof(
+        "turns that credit does not pay for hold and charge nothing",
+        _TURNS,
+        "SELECT w.id FROM touched t JOIN turns w ON w.id = t.id LEFT JOIN usage_records u ON u.turn_id = w.id "
+        "WHERE w.funding <> 'credits' AND (w.hold_id IS NOT NULL OR w.held_nanos <> 0 OR u.charged_nanos <> 0)",
     ),
 )
 
 
-def audit_metering(session: Session) -> list[Check]:
+def audit_metering(session: Session, since: Since | None = None) -> list[Check]:
     """Prove that turns, holds and usage records agree."""
-    return prove(session, METERING_PROOFS)
+    return prove(session, METERING_PROOFS, since)
