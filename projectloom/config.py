@@ -8,6 +8,7 @@ port is opened.
 import os
 import secrets
 from contextlib import suppress
+from decimal import Decimal
 from email.errors import MessageError
 from email.headerregistry import Address
 from functools import lru_cache
@@ -19,6 +20,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from projectloom import limits
+from projectloom.money import Nanos, from_cents
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,12 +66,34 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
 
+    # What is sold, and how Stripe's page sells it.
+    min_purchase_usd: int = Field(5, ge=1, le=10_000)
+    max_purchase_usd: int = Field(500, ge=1, le=10_000)
+    stripe_promotion_codes: bool = False
+    stripe_tax: bool = False
+    stripe_invoices: bool = False
+    # Whether a cheap model names conversations; with credits at the operator's expense.
+    automatic_titles: bool = True
+    # For so many days a buyer takes an unspent purchase back by themselves; 0 is never.
+    refund_days: int = Field(14, ge=0, le=365)
+
     smtp_host: str | None = None
     smtp_port: int = Field(587, ge=1, le=65535)
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_from: str | None = None
     smtp_starttls: bool = True
+    # Who is told when somebody must look at a payment.
+    alert_email: str | None = None
+
+    # What everybody who makes an account is given, and after how many days what is left of it expires.
+    sign_up_bonus_usd: Decimal = Field(Decimal(0), ge=0, le=100, decimal_places=2)
+    sign_up_bonus_days: int | None = Field(None, ge=1, le=limits.MAX_CREDIT_DAYS)
+
+    # What comes on top of the providers' prices, in per cent.
+    price_markup_percent: Decimal = Field(
+        Decimal(0), ge=0, le=limits.MAX_MARKUP_PERCENT, decimal_places=limits.MARKUP_PLACES
+    )
 
     # How much faster than a real model the sandbox speaks.
     sandbox_speed: float = Field(1.0, ge=0.1, le=1_000, validation_alias="LOOM_SANDBOX_SPEED")
@@ -97,7 +121,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must begin with one of {', '.join(_DATABASE_SCHEMES)}")
         return value
 
-    @field_validator("smtp_from")
+    @field_validator("price_markup_percent")
+    @classmethod
+    def _without_a_sign(cls, value: Decimal) -> Decimal:
+        # A price card takes no negative zero.
+        return abs(value)
+
+    @field_validator("smtp_from", "alert_email")
     @classmethod
     def _a_mail_address(cls, value: str | None) -> str | None:
         try:
@@ -143,6 +173,18 @@ class Settings(BaseSettings):
                 "CLERK_PUBLISHABLE_KEY and CLERK_SECRET_KEY are set, but this version cannot sign people in with "
                 "Clerk yet. Unset them to use local accounts."
             )
+        yield from self._half_a_shop()
+        yield from self._half_a_mail_server()
+        yield from self._half_a_sign_up_bonus()
+        if self.redis_url and not self.secret_key:
+            yield "SECRET_KEY is missing: several processes (REDIS_URL is set) must share one."
+        if self.secret_key and len(self.secret_key.get_secret_value()) < limits.MIN_SECRET_CHARS:
+            yield (
+                f"SECRET_KEY is too short: use at least {limits.MIN_SECRET_CHARS} characters, "
+                "for example from `openssl rand -hex 32`."
+            )
+
+    def _half_a_shop(self) -> Any:
         if self.stripe_secret_key and not self.stripe_webhook_secret:
             yield "STRIPE_WEBHOOK_SECRET is missing: without it no purchase could be credited."
         if not self.stripe_secret_key and (
@@ -154,23 +196,28 @@ class Settings(BaseSettings):
                 "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing: credits are sold (STRIPE_SECRET_KEY is set), "
                 "but there is nothing to spend them on."
             )
-        yield from self._half_a_mail_server()
-        if self.redis_url and not self.secret_key:
-            yield "SECRET_KEY is missing: several processes (REDIS_URL is set) must share one."
-        if self.secret_key and len(self.secret_key.get_secret_value()) < limits.MIN_SECRET_CHARS:
-            yield (
-                f"SECRET_KEY is too short: use at least {limits.MIN_SECRET_CHARS} characters, "
-                "for example from `openssl rand -hex 32`."
-            )
+        if self.max_purchase_usd < self.min_purchase_usd:
+            yield "MAX_PURCHASE_USD is below MIN_PURCHASE_USD: nothing could be bought."
 
     def _half_a_mail_server(self) -> Any:
         if self.smtp_host and not self.smtp_from:
             yield "SMTP_FROM is missing: mails need a sender (SMTP_HOST is set)."
         if not self.smtp_host and (self.smtp_from or self.smtp_username or self.smtp_password):
             yield "SMTP_HOST is missing: other settings of the mail server are there."
+        if self.alert_email and not self.sends_mails:
+            yield "SMTP_HOST is missing: alerts could not be sent (ALERT_EMAIL is set)."
         if bool(self.smtp_username) != bool(self.smtp_password):
             missing = "SMTP_PASSWORD" if self.smtp_username else "SMTP_USERNAME"
             yield f"{missing} is missing: a mail server that asks for a name asks for a password too."
+
+    def _half_a_sign_up_bonus(self) -> Any:
+        if self.sign_up_bonus_days and "sign_up_bonus_usd" not in self.model_fields_set:
+            yield "SIGN_UP_BONUS_USD is missing: SIGN_UP_BONUS_DAYS says how long it lasts."
+        if self.sign_up_bonus_usd and not (self.sandbox_on or self.anthropic_api_key or self.openai_api_key):
+            yield (
+                "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing: new people are given credit (SIGN_UP_BONUS_USD), "
+                "but there is nothing to spend it on."
+            )
 
     @property
     def sandbox_on(self) -> bool:
@@ -236,9 +283,24 @@ class Settings(BaseSettings):
         return self.sandbox_on or self.stripe_secret_key is not None
 
     @property
+    def pays_for_replies(self) -> bool:
+        """Whether credit can be spent here: the operator, or the sandbox, pays a model provider for it."""
+        return any(self.operator_key(provider) for provider in ("anthropic", "openai"))
+
+    @property
+    def sign_up_bonus_nanos(self) -> Nanos:
+        """What somebody new is given; nothing where there is no bonus."""
+        return from_cents(int(self.sign_up_bonus_usd * 100))
+
+    @property
     def sends_mails(self) -> bool:
         """Whether there is a way to send mails: a mail server, or the sandbox's mailbox."""
         return self.sandbox_on or self.smtp_host is not None
+
+    @property
+    def alert_address(self) -> str | None:
+        """Who is told when somebody must look at a payment; the sandbox has an address that its mailbox shows."""
+        return self.alert_email or (_SANDBOX_OPERATOR if self.sandbox_on else None)
 
     @property
     def sandbox_mailbox_url(self) -> str:
@@ -270,6 +332,7 @@ class Settings(BaseSettings):
 
 
 _MASTER_FILE = "secret_key"
+_SANDBOX_OPERATOR = "operator@projectloom.example"
 _DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite://")
 _LIVE_KEYS = ("stripe_secret_key", "anthropic_api_key", "openai_api_key")
 

@@ -92,6 +92,13 @@ class InsufficientCredits(LoomError):
     default_message = "Insufficient credits. Please purchase more."
 
 
+class CapReached(LoomError):
+    """A cap that the person set for themselves leaves too little. ``data`` says which, what is left, and until when."""
+
+    code = "cap_reached"
+    default_message = "A cap that you set leaves too little for this reply."
+
+
 class MissingApiKey(LoomError):
     """Own-key funding without a key for the model's provider."""
 
@@ -142,11 +149,46 @@ class PaymentUnavailable(LoomError):
     default_message = "The payment page could not be opened. You have not been charged. Please try again."
 
 
+class CardRefused(LoomError):
+    """A saved card was not charged: declined, or its owner must confirm. ``data['reason']`` is Stripe's code."""
+
+    code = "card_refused"
+    default_message = "Your bank did not accept the charge. You have not been charged."
+
+
+class NoSavedCard(LoomError):
+    """What was asked for needs a saved card, and there is none."""
+
+    code = "no_saved_card"
+    default_message = "Save a card first."
+
+
 class PurchasesPaused(LoomError):
     """A payment of this person's is disputed; buying more has to wait."""
 
     code = "purchases_paused"
     default_message = "Your bank has questioned one of your payments. You can buy credits again when that is settled."
+
+
+class UnknownCode(LoomError):
+    """There is no such promotional code."""
+
+    code = "unknown_code"
+    default_message = "We do not know that code. Please check how it is written."
+
+
+class CodeExpired(LoomError):
+    """The time in which the promotional code could be redeemed is over."""
+
+    code = "code_expired"
+    default_message = "That code has expired."
+
+
+class CodeUsedUp(LoomError):
+    """As many people as the promotional code is for have redeemed it."""
+
+    code = "code_used_up"
+    default_message = "That code has been used as often as it can be."
 
 
 class NotRefundable(LoomError):

@@ -28,6 +28,9 @@ LOCK = ("reflex.lock",)
 SERVER_ONLY_SETTINGS = {
     "host", "port", "backend_port", "data_dir", "secret_key", "redis_url", "database_url",
     "stripe_webhook_secret", "stripe_api_base", "anthropic_base_url", "openai_base_url", "sandbox_speed",
+    "alert_email", "smtp_host", "smtp_port", "smtp_username", "smtp_password", "smtp_from", "smtp_starttls",
+    "stripe_promotion_codes", "stripe_tax", "stripe_invoices", "refund_days", "automatic_titles", "sign_up_bonus_days",
+    "price_markup_percent",
 }  # fmt: skip
 
 NPM_CONFIG_SECONDS = 15

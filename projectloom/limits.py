@@ -8,8 +8,10 @@ MAX_WEBHOOK_BODY_BYTES = 262_144
 MAX_SMALL_BODY_BYTES = 16_384
 MAX_DROPPED_BYTES = 10_000_000
 MAX_MESSAGES = 2_000
+MAX_EMBEDDED_TEXTS = 256
 MAX_TITLE_CHARS = 80
 MAX_API_KEY_CHARS = 400
+MAX_ID_CHARS = 100
 
 # The meter.
 DEFAULT_MODELS = ("claude-sonnet-5-5", "gpt-6.1-terra")
@@ -18,6 +20,7 @@ DEFAULT_MAX_TOKENS = 8_192
 MIN_USEFUL_TOKENS = 256
 MIN_AVAILABLE_NANOS = 100_000_000
 LOW_BALANCE_NANOS = 5_000_000_000
+MAX_CAP_USD = 10_000
 CHECKPOINT_SECONDS = 1.0
 MAX_TURN_SECONDS = 1_800
 # No tokenizer makes tokens that are longer on average; more text than this was never asked for.
@@ -33,6 +36,22 @@ WATCH_POLL_SECONDS = 0.5
 FRAME_SECONDS = 0.05
 MAX_RUNNING_TURNS_PER_PERSON = 20
 
+# Prices.
+MAX_MARKUP_PERCENT = 1_000
+MARKUP_PLACES = 4
+MAX_PRICE_FILE_BYTES = 1_000_000
+PRICE_VERSIONS_SHOWN = 50
+PRICES_KEPT_SECONDS = 60
+
+# Assistants. Reasoning counts as output, so even a title needs room.
+TITLE_TOKENS = 512
+TITLE_BYTES_READ = 2_000
+TITLE_SECONDS = 2.0
+TITLE_BATCH = 20
+TITLE_LOOKS = 5
+TITLE_HOURS = 1
+SUMMARY_TOKENS = 2_048
+
 # The network.
 PROVIDER_CONNECT_SECONDS = 10.0
 PROVIDER_STALL_SECONDS = 120.0
@@ -44,6 +63,10 @@ CHECKOUT_LIFETIME_SECONDS = 3_600
 RETURN_ORDERS_CHECKED = 5
 RETURN_SECONDS = 8.0
 RETRY_EVENTS_SECONDS = 5.0
+# No amount in cents that Stripe may report is larger, and no column of them holds more.
+MAX_CENTS = 2_147_483_647
+# After so many tries, some hours, an event that cannot be handled needs a person.
+EVENT_TRIES_TO_ALERT = 12
 EXPIRE_SECONDS = 60.0
 # Often over a short window, now and then over as long as Stripe repeats an event and a day more.
 RECONCILE_SECONDS = 60.0
@@ -51,7 +74,18 @@ RECONCILE_WINDOW_SECONDS = 7_200
 RECONCILE_WIDELY_SECONDS = 3_600.0
 RECONCILE_DAYS = 4
 RECONCILE_ORDERS = 200
-REFUND_DAYS = 14
+
+# Auto top-up. A charge whose end is not known is asked about again, and given up once Stripe may have forgotten its
+# idempotency key (https://docs.stripe.com/api/idempotent_requests).
+AUTO_TOP_UP_SECONDS = 5.0
+AUTO_BATCH = 50
+AUTO_AT_ONCE = 5
+AUTO_COOLDOWN_SECONDS = 300
+AUTO_RETRY_SECONDS = 90
+AUTO_GIVE_UP_SECONDS = 72_000
+MIN_AUTO_THRESHOLD_USD = 1
+MAX_AUTO_THRESHOLD_USD = 1_000
+MAX_AUTO_CEILING_USD = 10_000
 
 # Mails.
 SEND_MAILS_SECONDS = 5.0
@@ -79,6 +113,9 @@ POSTGRES_CONNECT_SECONDS = 5
 POSTGRES_LOCK_SECONDS = 5
 POSTGRES_STATEMENT_SECONDS = 30
 POSTGRES_IDLE_SECONDS = 30
+# An audit begins so long before the last one: longer than a transaction lasts, and than servers' clocks are apart.
+AUDIT_OVERLAP_SECONDS = 3_600
+AUDIT_STATEMENT_SECONDS = 3_600
 
 # Accounts.
 SESSION_DAYS = 30
@@ -89,13 +126,31 @@ MIN_SECRET_CHARS = 32
 FORGET_SESSIONS_SECONDS = 3_600.0
 SIGN_IN_ATTEMPTS = 20
 SIGN_IN_WINDOW_SECONDS = 300
+MIN_CODE_CHARS = 8
+MAX_CODE_CHARS = 40
+MAX_CODE_USD = 10_000
+MAX_CODE_USES = 1_000_000
+MAX_CREDIT_DAYS = 3_650
+CODE_WRONG_TRIES = 10
+CODE_WINDOW_SECONDS = 3_600
 # Hashing a password costs 64 MB and a core on purpose, so only so many are hashed at once.
 SIGN_IN_THREADS = 2
 
 # Pages. After a payment that the bank confirms later, the page looks again by itself this often.
 PURCHASE_POLLS = 30
 PURCHASE_POLL_SECONDS = 2.0
+# While a purchase or a refund is under way the list of purchases looks again this often, for half an hour.
+PURCHASES_LOOKS = 600
+PURCHASES_LOOK_SECONDS = 3.0
 UNDO_SECONDS = 10
 CONVERSATIONS_SHOWN = 100
 PURCHASES_SHOWN = 50
 STATEMENT_PAGE = 100
+USAGE_PAGE = 100
+# A range of days is found in a long statement by halving, until so few places are left.
+STATEMENT_LOOKED_THROUGH = 1_000
+# A range of days that a statement is asked for lies within these years.
+FIRST_YEAR = 2000
+LAST_YEAR = 9000
+# So far, at most, do the clocks of several servers differ.
+CLOCKS_DIFFER_SECONDS = 3_600

@@ -5,7 +5,7 @@ The sandbox behaves like Stripe; this double remembers what it was asked and say
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,6 +85,13 @@ class StripeDouble:
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By the idempotency key that they were asked for under."""
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    intents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Charges of saved cards, by the idempotency key that they were asked for under."""
+    refusal: str = ""
+    """Why the saved card is refused: Stripe's code, or empty."""
+    forgotten: list[str] = field(default_factory=list)
+    """Cards that were detached."""
+    customers: int = 0
     answers: list[tuple[int, bytes] | None] = field(default_factory=list)
     """The next answers in place of the usual ones: a status and a body, or None to hang up without one."""
 
@@ -96,29 +103,74 @@ class StripeDouble:
         self.asked.append(asked)
         if self.answers:
             return self.answers.pop(0)
-        path = asked.path.partition("?")[0]
+        path, _, query = asked.path.partition("?")
         if path in LISTS and asked.method == "GET":
             held = {
                 "/v1/checkout/sessions": self.sessions,
                 "/v1/refunds": self.refunds,
                 "/v1/disputes": self.disputes,
+                "/v1/payment_intents": self._intents_of(dict(parse_qsl(query)).get("customer")),
             }.get(path, {})
             body = {"object": "list", "data": list(held.values()), "has_more": False, "url": path}
             return 200, json.dumps(body).encode()
-        if path == "/v1/refunds":
-            return 200, json.dumps(self._refund(asked)).encode()
+        made = _MAKERS.get(path)
+        if made is not None and asked.method == "POST":
+            status, body = made(self, asked)
+            return status, json.dumps(body).encode()
+        if path.endswith("/detach"):
+            self.forgotten.append(path.split("/")[-2])
+            return 200, json.dumps({"id": self.forgotten[-1], "object": "payment_method"}).encode()
+        if asked.method == "POST" and asked.form["mode"] == "setup":
+            return 200, json.dumps(self._setup_page(asked)).encode()
         if asked.method == "POST":
             order_id = asked.form["metadata[orderId]"]
             cents = int(asked.form["line_items[0][price_data][unit_amount]"])
             opened = session_of(order_id, cents=cents, payment_status="unpaid", status="open", payment_intent=None)
             self.sessions.setdefault(f"cs_{order_id}", opened | {"url": f"https://pay.example/{order_id}"})
             return 200, json.dumps(self.sessions[f"cs_{order_id}"]).encode()
-        found = self.sessions.get(asked.path.rsplit("/", 1)[-1])
+        found = self.sessions.get(path.rsplit("/", 1)[-1])
         if found is None:
             return 404, b'{"error": {"type": "invalid_request_error", "code": "resource_missing"}}'
         return 200, json.dumps(found).encode()
 
-    def _refund(self, asked: Asked) -> dict[str, Any]:
+    def _intents_of(self, customer: str | None) -> dict[str, dict[str, Any]]:
+        return {key: it for key, it in self.intents.items() if customer in (None, it.get("customer"))}
+
+    def _customer(self, asked: Asked) -> tuple[int, dict[str, Any]]:
+        self.customers += 1
+        return 200, {"id": f"cus_{self.customers}", "object": "customer", "email": asked.form["email"]}
+
+    def _setup_page(self, asked: Asked) -> dict[str, Any]:
+        session = {
+            "id": f"cs_setup_{len(self.sessions) + 1}",
+            "object": "checkout.session",
+            "mode": "setup",
+            "customer": asked.form["customer"],
+            "metadata": {"userId": asked.form["metadata[userId]"], "purpose": asked.form["metadata[purpose]"]},
+            "payment_status": "no_payment_required",
+            "setup_intent": None,
+            "status": "open",
+            "url": "https://pay.example/card",
+        }
+        return self.sessions.setdefault(session["id"], session)
+
+    def _charge(self, asked: Asked) -> tuple[int, dict[str, Any]]:
+        form, key = asked.form, asked.headers["idempotency-key"]
+        cents = int(form["amount"])
+        intent = intent_of(
+            form["metadata[orderId]"], cents=cents, customer=form["customer"], payment_method=form["payment_method"]
+        )
+        if self.refusal:
+            error = {"type": "card_error", "code": self.refusal, "message": "No."}
+            refused = {"status": "requires_payment_method", "amount_received": 0, "last_payment_error": error}
+            known = self.intents.setdefault(key, intent | refused)
+        else:
+            known = self.intents.setdefault(key, intent)
+        if known["status"] != "succeeded":
+            return 402, {"error": known["last_payment_error"] | {"payment_intent": known}}
+        return 200, known
+
+    def _refund(self, asked: Asked) -> tuple[int, dict[str, Any]]:
         key = asked.headers["idempotency-key"]
         made = {
             "id": f"re_{len(self.refunds) + 1}",
@@ -129,10 +181,15 @@ class StripeDouble:
             "payment_intent": asked.form["payment_intent"],
             "status": "succeeded",
         }
-        return self.refunds.setdefault(key, made)
+        return 200, self.refunds.setdefault(key, made)
 
 
-LISTS = ("/v1/checkout/sessions", "/v1/refunds", "/v1/disputes")
+LISTS = ("/v1/checkout/sessions", "/v1/refunds", "/v1/disputes", "/v1/payment_intents")
+_MAKERS: dict[str, Callable[[StripeDouble, Asked], tuple[int, dict[str, Any]]]] = {
+    "/v1/customers": StripeDouble._customer,
+    "/v1/payment_intents": StripeDouble._charge,
+    "/v1/refunds": StripeDouble._refund,
+}
 
 
 @contextmanager

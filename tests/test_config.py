@@ -62,6 +62,20 @@ def test_with_nothing_set_the_sandbox_stands_in_and_everything_has_a_default(con
         (MAIL | {"SMTP_USERNAME": "ada"}, "SMTP_PASSWORD is missing"),
         (MAIL | {"SMTP_PASSWORD": "secret"}, "SMTP_USERNAME is missing"),
         (MAIL | {"SMTP_FROM": "a@example.org\nBcc: b@example.org"}, "SMTP_FROM: must be a plain e-mail address"),
+        (SOLD | {"ALERT_EMAIL": "ops@example.org"}, "SMTP_HOST is missing: alerts could not be sent"),
+        (MAIL | {"ALERT_EMAIL": "nobody"}, "ALERT_EMAIL: must be a plain e-mail address"),
+        ({"SIGN_UP_BONUS_USD": "-1"}, "SIGN_UP_BONUS_USD"),
+        ({"SIGN_UP_BONUS_USD": "100.01"}, "SIGN_UP_BONUS_USD"),
+        ({"SIGN_UP_BONUS_USD": "0.001"}, "SIGN_UP_BONUS_USD"),
+        ({"SIGN_UP_BONUS_USD": "NaN"}, "SIGN_UP_BONUS_USD"),
+        ({"SIGN_UP_BONUS_USD": "five"}, "SIGN_UP_BONUS_USD"),
+        ({"SIGN_UP_BONUS_USD": "5", "SIGN_UP_BONUS_DAYS": "0"}, "SIGN_UP_BONUS_DAYS"),
+        ({"SIGN_UP_BONUS_DAYS": "30"}, "SIGN_UP_BONUS_USD is missing"),
+        ({"SIGN_UP_BONUS_USD": "5", "LOOM_SANDBOX": "off"}, "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing"),
+        ({"PRICE_MARKUP_PERCENT": "-1"}, "PRICE_MARKUP_PERCENT"),
+        ({"PRICE_MARKUP_PERCENT": "1000.0001"}, "PRICE_MARKUP_PERCENT"),
+        ({"PRICE_MARKUP_PERCENT": "0.00001"}, "PRICE_MARKUP_PERCENT"),
+        ({"PRICE_MARKUP_PERCENT": "NaN"}, "PRICE_MARKUP_PERCENT"),
         ({"REDIS_URL": "redis://x"}, "SECRET_KEY is missing"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
         ({"PORT": "eighty"}, "PORT"),
@@ -111,6 +125,26 @@ def test_a_sandbox_that_is_off_sells_nothing_by_itself(configure):
     made = configure(LOOM_SANDBOX="off")
     assert (made.sandbox_on, made.sells_credits, made.stripe()) == (False, False, ("", None, ()))
     assert made.operator_key("anthropic") is None
+
+
+def test_alerts_go_to_whom_the_operator_names_and_in_the_sandbox_to_its_mailbox(configure):
+    assert configure().alert_address == "operator@projectloom.example"
+    assert configure(**SOLD).alert_address is None
+    assert configure(**SOLD, **MAIL, ALERT_EMAIL="ops@example.org").alert_address == "ops@example.org"
+
+
+def test_the_sign_up_bonus_is_exact_and_nothing_unless_it_is_set(configure):
+    assert (configure().sign_up_bonus_nanos, configure().sign_up_bonus_days) == (0, None)
+    for dollars, nanos in (("0", 0), ("0.07", 70_000_000), ("2.50", 2_500_000_000), ("100", 100_000_000_000)):
+        assert configure(SIGN_UP_BONUS_USD=dollars).sign_up_bonus_nanos == nanos
+    assert configure(SIGN_UP_BONUS_USD="5", SIGN_UP_BONUS_DAYS="30").sign_up_bonus_days == 30
+    assert configure(SIGN_UP_BONUS_USD="0", SIGN_UP_BONUS_DAYS="30").sign_up_bonus_nanos == 0
+
+
+def test_credit_can_be_spent_where_somebody_pays_a_provider_for_it(configure):
+    assert configure().pays_for_replies
+    assert not configure(LOOM_SANDBOX="off").pays_for_replies
+    assert configure(LOOM_SANDBOX="off", OPENAI_API_KEY="sk-x").pays_for_replies
 
 
 def test_the_names_of_the_guide_are_read(configure):

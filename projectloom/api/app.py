@@ -4,14 +4,26 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from projectloom.api import auth, chat, credits, errors, preferences, statement, webhooks
+from projectloom.api import (
+    assistants,
+    auth,
+    auto_top_up,
+    chat,
+    credits,
+    errors,
+    preferences,
+    prices,
+    statement,
+    usage,
+    webhooks,
+)
 
 
 def create_api() -> FastAPI:
     """Every HTTP route of the product. Pages are mounted below it."""
     app = FastAPI(title="ProjectLoom", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     errors.install(app)
-    for module in (auth, preferences, credits, statement, webhooks, chat):
+    for module in (auth, preferences, credits, auto_top_up, statement, usage, prices, webhooks, chat, assistants):
         app.include_router(module.router)
     app.add_api_route("/api/{path:path}", _no_such_route, methods=list(_METHODS), include_in_schema=False)
     return app

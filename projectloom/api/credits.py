@@ -1,4 +1,4 @@
-"""``GET /api/credits/balance`` and ``POST /api/stripe/create-checkout``."""
+"""``GET /api/credits/balance``, ``POST /api/credits/redeem`` and ``POST /api/stripe/create-checkout``."""
 
 import logging
 
@@ -7,11 +7,12 @@ from fastapi.responses import JSONResponse
 
 from projectloom import limits
 from projectloom.api.amounts import dollars
-from projectloom.api.bodies import read_object
+from projectloom.api.bodies import read_object, text_of
 from projectloom.api.errors import error_response
 from projectloom.api.identity import person_of
 from projectloom.billing.balance import read_balance
 from projectloom.billing.checkout import create_checkout
+from projectloom.billing.codes import redeem_code
 from projectloom.db import in_thread
 from projectloom.errors import DatabaseUnavailable, InvalidAmount, InvalidInput, PaymentUnavailable
 
@@ -39,13 +40,28 @@ async def get_balance(request: Request) -> JSONResponse:
     )
 
 
+@router.post("/credits/redeem")
+async def post_redeem(request: Request) -> JSONResponse:
+    """``{"code"}`` → ``{"amount", "amountUsd", "expiresAt", "already"}``; ``already``: nothing was added now."""
+    person = await person_of(request)
+    values = await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)
+    code = text_of(values, "code", limit=limits.MAX_SMALL_BODY_BYTES)
+    redeemed = await in_thread(redeem_code, person.user_id, code)
+    expires_at = redeemed.expires_at.isoformat() if redeemed.expires_at else None
+    return JSONResponse(
+        dollars("amount", redeemed.amount_nanos) | {"expiresAt": expires_at, "already": redeemed.already}
+    )
+
+
 @router.post("/stripe/create-checkout")
 async def post_create_checkout(request: Request) -> JSONResponse:
-    """``{"amount": 10|25|50|100}`` → ``{"url"}`` of Stripe's page."""
+    """``{"amount": 10|25|50|100}``, or ``{"customAmount": 37}``, → ``{"url"}`` of Stripe's page."""
     person = await person_of(request)
     try:
-        amount = (await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)).get("amount")
-        url = await create_checkout(person.user_id, person.email, amount)
+        wanted = await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)
+        custom = "customAmount" in wanted and "amount" not in wanted
+        amount = wanted["customAmount"] if custom else wanted.get("amount")
+        url = await create_checkout(person.user_id, person.email, amount, custom=custom)
     except InvalidInput:
         return error_response(InvalidAmount())
     except (PaymentUnavailable, DatabaseUnavailable) as error:

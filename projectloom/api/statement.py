@@ -7,7 +7,7 @@ from projectloom.api.amounts import dollars
 from projectloom.api.bodies import id_of
 from projectloom.api.identity import person_of
 from projectloom.billing.refunds import request_refund
-from projectloom.billing.statement import Movement, read_statement, statement_csv
+from projectloom.billing.statement import Chosen, Movement, choose, read_statement, statement_csv
 from projectloom.db import in_thread
 from projectloom.errors import InvalidInput
 
@@ -18,10 +18,13 @@ _MOST_BEFORE = 2**62
 
 @router.get("/statement")
 async def get_statement(request: Request) -> JSONResponse:
-    """``?before=&kind=`` → ``{"movements", "next"}``, the latest first; ``next`` is the ``before`` of the next page."""
+    """``?kind=&since=&until=&before=`` → ``{"movements", "next"}``, the latest first.
+
+    ``kind`` may be said several times or name several with commas between; ``since`` and ``until`` are the first and
+    the last day, in UTC; ``next`` is the ``before`` of the next page.
+    """
     person = await person_of(request)
-    before, kind = _before(request), request.query_params.get("kind")
-    page = await in_thread(read_statement, person.user_id, before=before, kind=kind)
+    page = await in_thread(read_statement, person.user_id, _chosen(request), before=_before(request))
     return JSONResponse({"movements": [_line(movement) for movement in page], "next": page[-1].id if page else None})
 
 
@@ -29,11 +32,12 @@ async def get_statement(request: Request) -> JSONResponse:
 async def get_statement_csv(request: Request) -> StreamingResponse:
     """The same as a file for a spreadsheet; no cell of it can be a formula."""
     person = await person_of(request)
-    kind = request.query_params.get("kind")
-    await in_thread(read_statement, person.user_id, kind=kind)
+    chosen = _chosen(request)
+    # So that books out of reach are an answer of their own, not a file that breaks off.
+    await in_thread(read_statement, person.user_id, chosen)
     headers = {"content-disposition": 'attachment; filename="projectloom-statement.csv"', "cache-control": "no-store"}
     return StreamingResponse(
-        statement_csv(person.user_id, kind=kind), media_type="text/csv; charset=utf-8", headers=headers
+        statement_csv(person.user_id, chosen), media_type="text/csv; charset=utf-8", headers=headers
     )
 
 
@@ -43,6 +47,12 @@ async def post_refund(request: Request, order_id: str) -> JSONResponse:
     person = await person_of(request)
     await request_refund(person.user_id, id_of(order_id))
     return JSONResponse({"ok": True})
+
+
+def _chosen(request: Request) -> Chosen:
+    asked = request.query_params
+    kinds = [kind for named in asked.getlist("kind") for kind in named.split(",")]
+    return choose(kinds, asked.get("since"), asked.get("until"))
 
 
 def _before(request: Request) -> int | None:
@@ -61,6 +71,7 @@ def _line(movement: Movement) -> dict[str, object]:
         "kind": movement.kind,
         "label": movement.label,
         "cause": movement.cause,
+        "orderId": movement.order_id,
         "entryId": movement.entry_id,
         **dollars("amount", movement.amount_nanos),
         **dollars("balance", movement.balance_nanos),

@@ -8,8 +8,9 @@ import logging
 
 from sqlmodel import Session
 
+from projectloom.billing.cards import customer_of, forget_customer_if_gone
 from projectloom.billing.models import Order, OrderStatus
-from projectloom.billing.packs import Pack, find_pack
+from projectloom.billing.packs import Pack, custom_pack, find_pack
 from projectloom.billing.reversals import has_open_dispute
 from projectloom.config import settings
 from projectloom.db import in_thread, transaction
@@ -19,26 +20,28 @@ from projectloom.payments import CheckoutTerms, create_session
 
 _log = logging.getLogger(__name__)
 
-_CENTS_PER_USD = 100
 # Stripe spells a key's mode into its beginning: sk_live_, rk_live_, sk_org_live_.
 _KEY_PREFIX_CHARS = 16
 
 
-async def create_checkout(user_id: str, email: str, amount: object) -> str:
-    """Open a purchase of the pack that costs ``amount`` dollars; the address of Stripe's page.
+async def create_checkout(user_id: str, email: str, amount: object, *, custom: bool = False) -> str:
+    """Open a purchase of the pack that costs ``amount`` dollars, or of that amount; the address of Stripe's page.
 
     Raises:
-        InvalidAmount: no pack costs that. Nothing was written.
+        InvalidAmount: no pack costs that, or a custom amount is out of bounds. Nothing was written.
         PurchasesPaused: the bank questions one of the person's payments. Nothing was written.
         PaymentUnavailable: Stripe could not open the page. The order is kept as failed, nobody was charged.
     """
-    pack = find_pack(amount)
+    pack = custom_pack(amount) if custom else find_pack(amount)
     if not settings().sells_credits:
         raise PaymentUnavailable("This server does not sell credits.")
     order_id = await in_thread(_place_order, user_id, pack)
     try:
-        facts = await create_session(_terms(order_id, user_id, email, pack))
+        customer_id = await customer_of(user_id, email)
+        facts = await create_session(_terms(order_id, user_id, customer_id, pack))
     except (PaymentUnavailable, InvalidEvent) as error:
+        if isinstance(error, PaymentUnavailable):
+            await in_thread(forget_customer_if_gone, user_id, error)
         _log.warning("checkout could not be opened", extra={"order_id": order_id, "kind": error.data.get("kind")})
         await in_thread(_mark_unopened, order_id)
         raise PaymentUnavailable from error
@@ -51,10 +54,11 @@ def _place_order(user_id: str, pack: Pack) -> str:
     order = Order(
         id=new_id("ord"),
         user_id=user_id,
-        price_cents=pack.amount_usd * _CENTS_PER_USD,
-        bonus_cents=pack.bonus_usd * _CENTS_PER_USD,
+        price_cents=pack.price_cents,
+        bonus_cents=pack.bonus_cents,
         currency="usd",
-        livemode=_is_live(settings().stripe()[0]),
+        livemode=is_live(),
+        discountable=settings().stripe_promotion_codes,
     )
     with transaction() as session:
         if has_open_dispute(session, user_id=user_id):
@@ -63,23 +67,26 @@ def _place_order(user_id: str, pack: Pack) -> str:
     return order.id
 
 
-def _is_live(secret_key: str) -> bool:
-    return "_live_" in secret_key[:_KEY_PREFIX_CHARS]
+def is_live() -> bool:
+    """Whether the configured Stripe key moves real money."""
+    return "_live_" in settings().stripe()[0][:_KEY_PREFIX_CHARS]
 
 
-def _terms(order_id: str, user_id: str, email: str, pack: Pack) -> CheckoutTerms:
+def _terms(order_id: str, user_id: str, customer_id: str, pack: Pack) -> CheckoutTerms:
     site = settings().public_url
-    total = pack.amount_usd + pack.bonus_usd
     return CheckoutTerms(
         order_id=order_id,
         user_id=user_id,
-        email=email,
-        price_cents=pack.amount_usd * _CENTS_PER_USD,
-        credit_usd=total,
-        product_name=f"ProjectLoom Credits (${total})",
-        product_description=f"${pack.amount_usd} + ${pack.bonus_usd} bonus",
+        customer_id=customer_id,
+        price_cents=pack.price_cents,
+        credit_text=pack.credit_text,
+        product_name=f"ProjectLoom Credits (${pack.credit_text})",
+        product_description=pack.bonus_words,
         success_url=f"{site}/?purchase=success",
         cancel_url=f"{site}/?purchase=cancelled",
+        discountable=settings().stripe_promotion_codes,
+        taxed=settings().stripe_tax,
+        invoiced=settings().stripe_invoices,
     )
 
 

@@ -9,7 +9,10 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from projectloom.billing.models import Order, OrderStatus
+from projectloom import limits
+from projectloom.billing.alerts import alert
+from projectloom.billing.auto_rules import refuse_charge
+from projectloom.billing.models import Order, OrderSource, OrderStatus
 from projectloom.billing.notices import tell_purchase
 from projectloom.billing.reversals import follow
 from projectloom.clock import now
@@ -48,6 +51,8 @@ def fulfill_checkout(session: Session, facts: CheckoutFacts) -> Fulfillment:
     if order is None:
         _log.info("payment of an unknown order", extra={"order_id": facts.order_id})
         return Fulfillment.UNKNOWN
+    if not _may_speak(order, facts):
+        return Fulfillment.OPEN
     if order.completed_at is not None:
         return _after_completion(session, order, facts)
     problem = _mismatch(order, facts)
@@ -55,9 +60,21 @@ def fulfill_checkout(session: Session, facts: CheckoutFacts) -> Fulfillment:
         return _set_aside(session, order, problem)
     order.session_id = order.session_id or facts.session_id
     order.payment_intent_id = facts.payment_intent_id or order.payment_intent_id
+    order.customer_id = facts.customer_id or order.customer_id
     if facts.paid:
-        return _credit(session, order, facts.total_cents)
+        return _credit(session, order, facts)
     return _unpaid(session, order, facts)
+
+
+def _may_speak(order: Order, facts: CheckoutFacts) -> bool:
+    """Whether this can decide anything about the order.
+
+    Where a discount was offered, a payment by itself does not tell a discount from a shortfall: its session does. And a
+    card that was refused on a payment page ends nothing, as another may be tried there.
+    """
+    if facts.session_id or order.source == OrderSource.AUTO:
+        return True
+    return not order.discountable and not facts.failed
 
 
 def _after_completion(session: Session, order: Order, facts: CheckoutFacts) -> Fulfillment:
@@ -66,11 +83,19 @@ def _after_completion(session: Session, order: Order, facts: CheckoutFacts) -> F
     if facts.payment_intent_id and order.payment_intent_id and facts.payment_intent_id != order.payment_intent_id:
         again = "another payment names this order"
     if not again or not facts.paid:
+        if not again:
+            _keep_links(order, facts)
+        session.add(order)
         if order.payment_intent_id is None and facts.payment_intent_id:
             order.payment_intent_id = facts.payment_intent_id
             follow(session, order)
         return Fulfillment.ALREADY
-    _log.error("a completed order was paid again", extra={"order_id": order.id, "problem": again})
+    alert(
+        session,
+        key=f"paid_again:{order.id}:{facts.payment_intent_id or facts.session_id}",
+        subject="A completed order was paid again",
+        words=f"Order {order.id} is credited and was paid again: {again}. The second payment was not credited.",
+    )
     return Fulfillment.SET_ASIDE
 
 
@@ -81,8 +106,13 @@ def _mismatch(order: Order, facts: CheckoutFacts) -> str | None:
         return "live and test mode differ"
     if facts.session_id and order.session_id and facts.session_id != order.session_id:
         return "another session names this order"
-    # Tax may stand on top of the price; nothing that we sell is discounted.
-    if facts.total_cents < order.price_cents or (facts.session_id and facts.subtotal_cents != order.price_cents):
+    if max(facts.total_cents, facts.tax_cents, facts.discount_cents) > limits.MAX_CENTS:
+        return f"amount is {facts.subtotal_cents} (total {facts.total_cents}) cents, more than anybody pays"
+    if facts.discount_cents and not order.discountable:
+        return f"a discount of {facts.discount_cents} cents was not offered"
+    # Tax may stand on top of the price.
+    due = order.price_cents - facts.discount_cents
+    if facts.total_cents < due or (facts.session_id and facts.subtotal_cents != order.price_cents):
         return f"amount is {facts.subtotal_cents} (total {facts.total_cents}) cents, not {order.price_cents}"
     return None
 
@@ -93,12 +123,26 @@ def _set_aside(session: Session, order: Order, problem: str) -> Fulfillment:
     order.awaiting_bank = False
     session.add(order)
     session.flush()
-    _log.error("order set aside", extra={"order_id": order.id, "problem": problem})
+    alert(
+        session,
+        key=f"set_aside:{order.id}",
+        subject="An order was set aside",
+        words=f"Order {order.id} is set aside: {problem}. Nothing was credited.",
+    )
     return Fulfillment.SET_ASIDE
 
 
-def _credit(session: Session, order: Order, paid_cents: int) -> Fulfillment:
-    order.paid_cents = paid_cents
+def _keep_links(order: Order, facts: CheckoutFacts) -> None:
+    order.receipt_url = facts.receipt_url or order.receipt_url
+    order.invoice_url = facts.invoice_url or order.invoice_url
+    # A payment that was heard of by itself says nothing of tax.
+    order.tax_cents = facts.tax_cents if facts.session_id and not order.tax_cents else order.tax_cents
+
+
+def _credit(session: Session, order: Order, facts: CheckoutFacts) -> Fulfillment:
+    order.paid_cents = facts.total_cents
+    order.discount_cents = facts.discount_cents
+    _keep_links(order, facts)
     order.status = OrderStatus.COMPLETED
     order.completed_at = now()
     order.awaiting_bank = False
@@ -108,8 +152,8 @@ def _credit(session: Session, order: Order, paid_cents: int) -> Fulfillment:
         session,
         user_id=order.user_id,
         order_id=order.id,
-        paid_nanos=from_cents(order.price_cents),
-        bonus_nanos=from_cents(order.bonus_cents),
+        paid_nanos=from_cents(order.charged_cents),
+        bonus_nanos=from_cents(order.given_cents),
     )
     tell_purchase(session, order)
     # A refund or dispute may have been reported before the payment was.
@@ -121,6 +165,9 @@ def _unpaid(session: Session, order: Order, facts: CheckoutFacts) -> Fulfillment
     if order.status != OrderStatus.PENDING:
         return Fulfillment.CLOSED
     outcome = Fulfillment.OPEN
+    if facts.failed and order.source == OrderSource.AUTO:
+        refuse_charge(session, order, facts.refusal)
+        return Fulfillment.CLOSED
     if facts.failed:
         order.status, order.awaiting_bank, outcome = OrderStatus.FAILED, False, Fulfillment.CLOSED
         order.problem = "the bank refused the payment"

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
+from projectloom import limits
 from projectloom.accounts.users import find_user, normalise_email
 from projectloom.clock import now
 from projectloom.db import transaction
-from projectloom.errors import InvalidAmount, NotFound
-from projectloom.ledger.credits import grant
+from projectloom.errors import InvalidAmount, InvalidInput, NotFound
+from projectloom.ledger.credits import CODE_REASON, SIGN_UP_REASON, grant
 from projectloom.money import format_usd, from_usd
 
 _MOST_USD = 10_000
@@ -16,10 +17,14 @@ def give(email: str, dollars: int, *, reason: str, days: int | None = None) -> s
     """Give whole dollars to the person with this e-mail, once for the reason; what was done, as a sentence.
 
     Raises:
-        NotFound: nobody has this e-mail. InvalidInput: it is none. InvalidAmount: not between $1 and $10,000.
+        NotFound: nobody has this e-mail.
+        InvalidInput: it is none, or the reason is one of the server's own.
+        InvalidAmount: not between $1 and $10,000, or for a number of days that cannot be.
         IdempotencyConflict: the same reason gave another amount before.
     """
-    if not 1 <= dollars <= _MOST_USD or (days is not None and days < 1):
+    if reason == SIGN_UP_REASON or reason.startswith(CODE_REASON):
+        raise InvalidInput("That reason is kept for what the server gives by itself. Choose another.")
+    if not 1 <= dollars <= _MOST_USD or (days is not None and not 1 <= days <= limits.MAX_CREDIT_DAYS):
         raise InvalidAmount("Give between 1 and 10,000 whole dollars, for at least one day.")
     address = normalise_email(email)
     expires_at = None if days is None else now() + timedelta(days=days)

@@ -10,13 +10,16 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
+from projectloom import limits
+from projectloom.billing.alerts import alert
+from projectloom.billing.cards import note_card_setup
 from projectloom.billing.fulfillment import Fulfillment, fulfill_checkout
 from projectloom.billing.models import StripeEvent
 from projectloom.billing.reversals import note_reversal
 from projectloom.clock import now
 from projectloom.db import database_now, insert_once, reading, transaction
 from projectloom.errors import DatabaseUnavailable, InvalidEvent
-from projectloom.payments import CheckoutFacts, SignedEvent, event_facts, read_event, verify_event
+from projectloom.payments import CardSetup, CheckoutFacts, SignedEvent, event_facts, read_event, verify_event
 
 _log = logging.getLogger(__name__)
 
@@ -101,16 +104,31 @@ def _handle(session: Session, event_id: str) -> InvalidEvent | None:
     try:
         facts = event_facts(read_event(kept.payload))
     except InvalidEvent as refusal:
-        _log.error("event without our metadata", extra={"event_id": kept.id, "event_type": kept.type})
+        _alert_refused(session, kept, refusal)
         kept.error, kept.next_try_at = refusal.message, None
         return refusal
     kept.error = None
     if isinstance(facts, CheckoutFacts):
         kept.error = _NOTES.get(fulfill_checkout(session, facts))
+    elif isinstance(facts, CardSetup):
+        note_card_setup(session, facts)
     elif facts is not None:
         note_reversal(session, facts)
     kept.handled_at, kept.next_try_at = now(), None
     return None
+
+
+def _alert_refused(session: Session, kept: StripeEvent, refusal: InvalidEvent) -> None:
+    # Once a day for a kind of event: whoever sells other things through the same account gets one for each of those.
+    alert(
+        session,
+        key=f"event_refused:{kept.type}:{now():%Y-%m-%d}",
+        subject="An event of Stripe's could not be read",
+        words=(
+            f"The event {kept.id} ({kept.type}) lacks what we need: {refusal.message}. It is kept and was refused. "
+            "Others of its kind may follow today; they are not told one by one."
+        ),
+    )
 
 
 def _postpone(event_id: str, error: str) -> None:
@@ -122,3 +140,10 @@ def _postpone(event_id: str, error: str) -> None:
             pause = min(_FIRST_PAUSE * 2 ** min(kept.attempts, _DOUBLINGS), _LONGEST_PAUSE)
             kept.next_try_at = now() + pause
             session.add(kept)
+            if kept.attempts >= limits.EVENT_TRIES_TO_ALERT:
+                alert(
+                    session,
+                    key=f"event_stuck:{kept.id}",
+                    subject="An event of Stripe's cannot be handled",
+                    words=f"The event {kept.id} ({kept.type}) failed {kept.attempts} times: {error}. We keep trying.",
+                )

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from projectloom import limits, routes
 from projectloom.accounts.users import email_of
-from projectloom.billing.models import Order, Reversal
+from projectloom.billing.models import Order, OrderSource, Reversal
 from projectloom.config import settings
 from projectloom.db import database_now, reading, transaction
 from projectloom.ledger.accounts import read_balances
@@ -23,16 +23,20 @@ _BATCH = 500
 
 def tell_purchase(session: Session, order: Order) -> None:
     """A paid order's credit has arrived."""
-    paid = format_usd(from_cents(order.paid_cents or order.price_cents))
+    paid = format_usd(from_cents(order.received_cents))
     credit = format_usd(from_cents(order.price_cents + order.bonus_cents))
-    bonus = f", {format_usd(from_cents(order.bonus_cents))} of it a bonus" if order.bonus_cents else ""
+    given = format_usd(from_cents(order.given_cents))
+    kind = "your discount and bonus" if order.discount_cents else "a bonus"
+    bonus = f", {given} of it {kind}" if order.given_cents else ""
+    auto = order.source == OrderSource.AUTO
+    thanks = "Auto top-up charged your saved card" if auto else "Thank you. You paid"
     _tell(
         session,
         user_id=order.user_id,
         kind=MailKind.PURCHASE,
-        subject=f"Your purchase: {credit} of credit",
+        subject=f"{'Auto top-up' if auto else 'Your purchase'}: {credit} of credit",
         words=(
-            f"Thank you. You paid {paid}, and {credit} of credit was added{bonus}.",
+            f"{thanks} {paid}, and {credit} of credit was added{bonus}.",
             f"Your purchase is {order.id}.",
         ),
         dedupe_key=f"purchase:{order.id}",
@@ -61,9 +65,26 @@ def tell_taken_back(session: Session, order: Order, row: Reversal) -> None:
     )
 
 
-def tell_given_back(session: Session, order: Order, row: Reversal) -> None:
-    """A refund or dispute did not stand. To be called while the row still says what it took."""
-    credit, money = format_usd(row.paid_nanos + row.bonus_nanos), format_usd(from_cents(row.amount_cents))
+def tell_frozen(session: Session, order: Order, row: Reversal, *, credit_nanos: int) -> None:
+    """A dispute put credit out of reach."""
+    credit, money = format_usd(credit_nanos), format_usd(from_cents(row.amount_cents))
+    _tell(
+        session,
+        user_id=order.user_id,
+        kind=MailKind.FROZEN,
+        subject=f"{credit} of credit is set aside",
+        words=(
+            f"Your bank questions {money} of your purchase {order.id}.",
+            f"Until it has decided, the {credit} of credit that is left of it is set aside, and you cannot buy more.",
+            "If you did not ask your bank for this, please tell it so. When it agrees, the credit is yours again.",
+        ),
+        dedupe_key=f"frozen:{row.id}",
+    )
+
+
+def tell_given_back(session: Session, order: Order, row: Reversal, *, credit_nanos: int) -> None:
+    """A refund or dispute did not stand, and what it had taken or set aside came back."""
+    credit, money = format_usd(credit_nanos), format_usd(from_cents(row.amount_cents))
     why = (
         f"The refund of {money} did not go through"
         if row.kind == "refund"
@@ -76,6 +97,43 @@ def tell_given_back(session: Session, order: Order, row: Reversal) -> None:
         subject=f"{credit} of credit is yours again",
         words=(f"{why}. The {credit} of credit from your purchase {order.id} came back.",),
         dedupe_key=f"given_back:{row.id}",
+    )
+
+
+_STOPS = {
+    "declined": "Your bank declined the charge to your saved card. You have not been charged.",
+    "authentication": "Your bank asks you to confirm before your card can be charged. You have not been charged.",
+    "card_gone": "Your saved card can no longer be charged. You have not been charged.",
+    "disputed": "Your bank has questioned one of your payments.",
+    "refunded": "You took back a purchase that auto top-up had made.",
+}
+
+
+def tell_auto_stopped(session: Session, *, user_id: str, why: str, moment: datetime) -> None:
+    """Auto top-up switched itself off."""
+    _tell(
+        session,
+        user_id=user_id,
+        kind=MailKind.AUTO_TOP_UP,
+        subject="Auto top-up is off",
+        words=(_STOPS[why], "Auto top-up is off until you switch it on again. You can buy credit yourself as before."),
+        dedupe_key=f"auto_stopped:{user_id}:{moment.isoformat()}",
+    )
+
+
+def tell_auto_ceiling(session: Session, *, user_id: str, ceiling_cents: int, moment: datetime) -> None:
+    """Auto top-up has come to its ceiling; said once a month."""
+    ceiling = format_usd(from_cents(ceiling_cents))
+    _tell(
+        session,
+        user_id=user_id,
+        kind=MailKind.AUTO_TOP_UP,
+        subject=f"Auto top-up has reached {ceiling} this month",
+        words=(
+            f"Your balance is low, and another auto top-up would go over the {ceiling} a month that you allowed.",
+            "Auto top-up rests until next month. You can raise the limit, or buy credit yourself.",
+        ),
+        dedupe_key=f"auto_ceiling:{user_id}:{moment:%Y-%m}:{ceiling_cents}",
     )
 
 

@@ -5,15 +5,16 @@ while it is on its way back and is never sent twice. If Stripe refuses, the cred
 reconciler asks again.
 """
 
-import logging
 from datetime import timedelta
 
 from sqlmodel import Session, func, select
 
-from projectloom import limits
-from projectloom.billing.models import Order, OrderStatus, Reversal
+from projectloom.billing.alerts import alert
+from projectloom.billing.auto_rules import Stop, stop
+from projectloom.billing.models import Order, OrderSource, OrderStatus, Reversal
 from projectloom.billing.reversals import note_reversal, refund_freeze, release_refund
 from projectloom.clock import now
+from projectloom.config import settings
 from projectloom.db import in_thread, transaction
 from projectloom.errors import NotFound, NotRefundable, PaymentUnavailable
 from projectloom.ledger.accounts import lock_accounts, read_balances
@@ -22,7 +23,8 @@ from projectloom.ledger.reversals import freeze
 from projectloom.money import from_cents
 from projectloom.payments import ReversalFacts, create_refund
 
-_log = logging.getLogger(__name__)
+_REFUSED_WORDS = "The refund could not be made. Your credit is on your balance again. Please try again later."
+_WAITING_WORDS = "The refund is on its way, but has not been confirmed yet. Its credit is set aside until it is."
 
 _REFUSED = range(400, 500)
 # Stripe's "the same key is in use" and "too many requests": it has not said no.
@@ -50,16 +52,15 @@ async def finish_refund(order_id: str) -> None:
     wanted = await in_thread(_wanted, order_id)
     if wanted is None:
         return
-    payment_intent_id, cents = wanted
+    payment_intent_id, cents, key = wanted
     try:
-        facts = await create_refund(
-            payment_intent_id=payment_intent_id, amount_cents=cents, idempotency_key=f"refund:{order_id}"
-        )
+        facts = await create_refund(payment_intent_id=payment_intent_id, amount_cents=cents, idempotency_key=key)
     except PaymentUnavailable as error:
         status = error.data.get("status")
         if isinstance(status, int) and status in _REFUSED and status not in _NOT_YET:
             await in_thread(_give_up, order_id)
-        raise
+            raise PaymentUnavailable(_REFUSED_WORDS, **error.data) from error
+        raise PaymentUnavailable(_WAITING_WORDS, **error.data) from error
     await in_thread(_made, order_id, facts)
 
 
@@ -67,7 +68,7 @@ def is_refundable(session: Session, order: Order) -> bool:
     """Whether the buyer may take this purchase back: recent, whole, and not reversed before."""
     if order.status != OrderStatus.COMPLETED or order.completed_at is None or order.refund_requested_at is not None:
         return False
-    if order.completed_at < now() - timedelta(days=limits.REFUND_DAYS):
+    if order.received_cents == 0 or order.completed_at < now() - timedelta(days=settings().refund_days):
         return False
     reversed_before = session.exec(
         select(func.count()).select_from(Reversal).where(Reversal.order_id == order.id)
@@ -89,6 +90,9 @@ def _reserve(user_id: str, order_id: str) -> None:
             raise NotRefundable("A reply is being written with this credit. Please try again when it has ended.")
         order.refund_requested_at = now()
         session.add(order)
+        if order.source == OrderSource.AUTO:
+            # Or the next minute it would buy again what was just taken back.
+            stop(session, user_id=user_id, why=Stop.REFUNDED)
         freeze(session, user_id=user_id, order_id=order_id, dispute_id=refund_freeze(order))
 
 
@@ -96,12 +100,13 @@ def _credit(order: Order) -> int:
     return from_cents(order.price_cents + order.bonus_cents)
 
 
-def _wanted(order_id: str) -> tuple[str, int] | None:
+def _wanted(order_id: str) -> tuple[str, int, str] | None:
     with transaction() as session:
         order = session.get_one(Order, order_id)
         if order.refund_requested_at is None or order.payment_intent_id is None:
             return None
-        return order.payment_intent_id, order.paid_cents or order.price_cents
+        # A request that was refused is over, and Stripe would repeat its refusal under the same key for a day.
+        return order.payment_intent_id, order.received_cents, refund_freeze(order)
 
 
 def _made(order_id: str, facts: ReversalFacts) -> None:
@@ -111,6 +116,14 @@ def _made(order_id: str, facts: ReversalFacts) -> None:
 
 
 def _give_up(order_id: str) -> None:
-    _log.error("refund refused by Stripe", extra={"order_id": order_id})
     with transaction() as session:
-        release_refund(session, session.get_one(Order, order_id, with_for_update=True))
+        order = session.get_one(Order, order_id, with_for_update=True)
+        if order.refund_requested_at is None:
+            return
+        alert(
+            session,
+            key=f"refund_refused:{order_id}",
+            subject="Stripe refused a refund",
+            words=f"Stripe refused to refund order {order_id}, as its buyer had asked. Its credit is there again.",
+        )
+        release_refund(session, order)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from sqlmodel import col, select
+from sqlmodel import and_, col, or_, select
 
 from projectloom import limits
 from projectloom.billing.fulfillment import fulfill_checkout
@@ -61,7 +61,15 @@ async def _ask_stripe(user_id: str) -> None:
 def _open_sessions(user_id: str) -> list[str]:
     query = (
         select(Order.session_id)
-        .where(Order.user_id == user_id, Order.status == OrderStatus.PENDING, col(Order.session_id).is_not(None))
+        .where(
+            Order.user_id == user_id,
+            col(Order.session_id).is_not(None),
+            # Also what a webhook has credited just now: it did not bring the receipt.
+            or_(
+                Order.status == OrderStatus.PENDING,
+                and_(col(Order.receipt_url).is_(None), col(Order.completed_at) > now() - _RECENT),
+            ),
+        )
         .order_by(col(Order.id).desc())
         .limit(limits.RETURN_ORDERS_CHECKED)
     )

@@ -4,18 +4,19 @@ A report raises the stage of its row; :func:`follow` then brings the books to th
 before its payment waits for it. The bonus goes back in proportion to the money, rounded in the person's favour.
 """
 
-import logging
-
 from sqlmodel import Session, col, select
 
+from projectloom.billing.alerts import alert
+from projectloom.billing.auto_rules import Stop, stop
 from projectloom.billing.models import Order, OrderStatus, Reversal
-from projectloom.billing.notices import tell_given_back, tell_taken_back
+from projectloom.billing.notices import tell_frozen, tell_given_back, tell_taken_back
 from projectloom.db import insert_once, transaction
+from projectloom.ledger.accounts import frozen_address
+from projectloom.ledger.journal import Posted
+from projectloom.ledger.models import Posting
 from projectloom.ledger.reversals import freeze, put_back, take_back
 from projectloom.money import from_cents
 from projectloom.payments import ReversalFacts, Stage
-
-_log = logging.getLogger(__name__)
 
 
 def record_reversal(facts: ReversalFacts) -> None:
@@ -56,7 +57,12 @@ def follow(session: Session, order: Order) -> None:
     for row in rows:
         row.order_id = order.id
         if row.currency != order.currency:
-            _log.error("reversal in another currency", extra={"order_id": order.id, "reversal_id": row.id})
+            alert(
+                session,
+                key=f"reversal_currency:{row.id}",
+                subject=f"A {row.kind} in another currency",
+                words=f"The {row.kind} {row.id} of order {order.id} is in another currency. Nothing was taken back.",
+            )
         elif row.applied < row.reported:
             _follow_one(session, order, row, rows)
         session.add(row)
@@ -67,16 +73,21 @@ def follow(session: Session, order: Order) -> None:
 
 def _follow_one(session: Session, order: Order, row: Reversal, rows: list[Reversal]) -> None:
     before, row.applied = row.applied, row.reported
+    released = None
     if before == Stage.OPEN:
-        put_back(
+        released = put_back(
             session,
             user_id=order.user_id,
             undone_key=f"freeze:{row.id}",
             idempotency_key=f"unfreeze:{row.id}",
             cause=row.id,
         )
+    if row.kind == "dispute" and row.reported in (Stage.OPEN, Stage.TAKEN):
+        stop(session, user_id=order.user_id, why=Stop.DISPUTED)
     if row.reported == Stage.OPEN:
-        freeze(session, user_id=order.user_id, order_id=order.id, dispute_id=row.id)
+        frozen = freeze(session, user_id=order.user_id, order_id=order.id, dispute_id=row.id)
+        if frozen is not None:
+            tell_frozen(session, order, row, credit_nanos=_out_of_reach(session, order, frozen))
     elif row.reported == Stage.TAKEN:
         # What the person's own request put out of reach is what this refund is about.
         release_refund(session, order)
@@ -85,8 +96,18 @@ def _follow_one(session: Session, order: Order, row: Reversal, rows: list[Revers
             tell_taken_back(session, order, row)
     elif row.reported == Stage.UNDONE and before == Stage.TAKEN:
         if row.paid_nanos + row.bonus_nanos:
-            tell_given_back(session, order, row)
+            tell_given_back(session, order, row, credit_nanos=row.paid_nanos + row.bonus_nanos)
         _undo(session, order, row, _standing(rows, row))
+    elif row.reported == Stage.UNDONE and released is not None:
+        tell_given_back(session, order, row, credit_nanos=_out_of_reach(session, order, released))
+
+
+def _out_of_reach(session: Session, order: Order, posted: Posted) -> int:
+    """How much credit an entry put out of reach, or took out of there."""
+    query = select(Posting.amount_nanos).where(
+        Posting.entry_id == posted.entry_id, Posting.account_id == frozen_address(order.user_id)
+    )
+    return abs(session.exec(query).one())
 
 
 def _standing(rows: list[Reversal], row: Reversal) -> list[Reversal]:
@@ -94,9 +115,12 @@ def _standing(rows: list[Reversal], row: Reversal) -> list[Reversal]:
 
 
 def _take(session: Session, order: Order, row: Reversal, standing: list[Reversal]) -> None:
-    paid = order.paid_cents or order.price_cents
+    paid = order.received_cents
+    if not paid:
+        # Nothing was paid, so nothing can have gone back.
+        return
     returned = min(row.amount_cents + sum(other.amount_cents for other in standing), paid)
-    price, bonus = from_cents(order.price_cents), from_cents(order.bonus_cents)
+    price, bonus = from_cents(order.charged_cents), from_cents(order.given_cents)
     # Whole shares of all that went back so far, less what was taken for the others: a full refund takes all, exactly.
     row.paid_nanos = max(price * returned // paid - sum(other.paid_nanos for other in standing), 0)
     row.bonus_nanos = max(bonus * returned // paid - sum(other.bonus_nanos for other in standing), 0)
@@ -140,12 +164,12 @@ def _name_status(order: Order, rows: list[Reversal]) -> None:
     refunded = sum(row.amount_cents for row in rows if row.kind == "refund" and row.applied == Stage.TAKEN)
     if disputed:
         order.status = OrderStatus.DISPUTED
-    elif refunded >= (order.paid_cents or order.price_cents):
-        order.status = OrderStatus.REFUNDED
-    elif refunded:
-        order.status = OrderStatus.REFUNDED_IN_PART
-    else:
+    elif not refunded:
         order.status = OrderStatus.COMPLETED
+    elif refunded >= order.received_cents:
+        order.status = OrderStatus.REFUNDED
+    else:
+        order.status = OrderStatus.REFUNDED_IN_PART
 
 
 def refund_freeze(order: Order) -> str:

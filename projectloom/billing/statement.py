@@ -1,16 +1,18 @@
 """The statement: every movement of a person's credit with the balance after it, the latest first.
 
-It is read from the postings themselves, a page at a time along their index, so it costs the same with ten movements or
-a hundred thousand.
+It is read from the postings themselves, a page at a time along their index, so a page of the whole statement costs the
+same with ten movements or a hundred thousand, and so does one of a range of days. What is of some kinds only is looked
+for among the movements of its range.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from projectloom import limits
+from projectloom.billing.causes import orders_behind
 from projectloom.db import reading
 from projectloom.errors import InvalidInput
 from projectloom.ledger.accounts import credits_address
@@ -29,10 +31,43 @@ LABELS = {
     EntryKind.EXPIRY: "Expired",
 }
 
+# Kinds that only ever add credit: the sign of a posting, which stands in its own row, rules out all the others.
+_ADDING = {EntryKind.TOP_UP, EntryKind.GRANT}
+
 CSV_HEADER = "date,movement,amount_usd,balance_usd,cause,entry\r\n"
 
 # A cell that begins with one of these is a formula to a spreadsheet (https://owasp.org/www-community/attacks/CSV_Injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which movements are asked for: those of these kinds, all if there are none, on these days (UTC)."""
+
+    kinds: tuple[str, ...] = ()
+    since: date | None = None
+    """The first day."""
+    until: date | None = None
+    """The last day; it is a part of the range."""
+
+
+ALL = Chosen()
+
+
+def choose(kinds: Iterable[str], since: str | None = None, until: str | None = None) -> Chosen:
+    """What is asked for in words: names of kinds, and days as ``YYYY-MM-DD``.
+
+    Raises:
+        InvalidInput: there is no such kind or day, or the range ends before it begins.
+    """
+    # Each once, however often it is named.
+    named = tuple(dict.fromkeys(kinds))
+    if not all(kind in LABELS for kind in named):
+        raise InvalidInput(f"Unknown kind of movement. There are {', '.join(LABELS)}.")
+    chosen = Chosen(named, _day("since", since), _day("until", until))
+    if chosen.since and chosen.until and chosen.until < chosen.since:
+        raise InvalidInput("until must not be before since.")
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,54 +81,105 @@ class Movement:
     label: str
     cause: str
     """What it was for: the id of an order, a turn, a refund, or the reason of a grant."""
+    order_id: str | None
+    """The purchase that it is about, where there is one."""
     amount_nanos: Nanos
     balance_nanos: Nanos
     created_at: datetime
 
 
-def read_statement(user_id: str, *, before: int | None = None, kind: str | None = None) -> list[Movement]:
-    """One page of a person's movements, older than ``before`` if it is given, of one kind if it is given.
-
-    Raises:
-        InvalidInput: there is no such kind.
-    """
-    if kind is not None and kind not in LABELS:
-        raise InvalidInput("Unknown kind of movement.")
+def read_statement(user_id: str, chosen: Chosen = ALL, *, before: int | None = None) -> list[Movement]:
+    """One page of a person's movements, of what is chosen, older than ``before`` if it is given."""
     with reading() as session:
-        return _page(session, user_id, before=before, kind=kind)
+        return _page(session, user_id, chosen, before)
 
 
-def statement_csv(user_id: str, *, kind: str | None = None) -> Iterator[str]:
+def statement_csv(user_id: str, chosen: Chosen = ALL) -> Iterator[str]:
     """The same lines as comma-separated values, page after page: what is seen is what is exported."""
     yield CSV_HEADER
     before: int | None = None
-    while page := read_statement(user_id, before=before, kind=kind):
+    while page := read_statement(user_id, chosen, before=before):
         yield "".join(_csv_line(movement) for movement in page)
         before = page[-1].id
 
 
-def _page(session: Session, user_id: str, *, before: int | None, kind: str | None) -> list[Movement]:
+def _page(session: Session, user_id: str, chosen: Chosen, before: int | None) -> list[Movement]:
+    address = credits_address(user_id)
     query = (
         select(Posting, JournalEntry)
         .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
-        .where(Posting.account_id == credits_address(user_id))
+        .where(Posting.account_id == address)
         .order_by(col(Posting.id).desc())
         .limit(limits.STATEMENT_PAGE)
     )
     if before is not None:
         query = query.where(col(Posting.id) < before)
-    if kind is not None:
-        query = query.where(JournalEntry.kind == kind)
-    return [_movement(posting, entry) for posting, entry in session.exec(query).all()]
+    if chosen.kinds:
+        query = query.where(col(JournalEntry.kind).in_(chosen.kinds))
+    if chosen.kinds and _ADDING.issuperset(chosen.kinds):
+        query = query.where(Posting.amount_nanos > 0)
+    slack = timedelta(seconds=limits.CLOCKS_DIFFER_SECONDS)
+    if chosen.since is not None:
+        begin = _midnight(chosen.since)
+        least, _ = _about(session, address, begin - slack)
+        query = query.where(JournalEntry.created_at >= begin, col(Posting.id) >= least)
+    if chosen.until is not None:
+        end = _midnight(chosen.until) + timedelta(days=1)
+        _, most = _about(session, address, end + slack)
+        query = query.where(JournalEntry.created_at < end, col(Posting.id) < most)
+    found = session.exec(query).all()
+    orders = orders_behind(session, [entry for _, entry in found])
+    return [_movement(posting, entry, orders.get(entry.id)) for posting, entry in found]
 
 
-def _movement(posting: Posting, entry: JournalEntry) -> Movement:
+def _about(session: Session, address: str, moment: datetime) -> tuple[int, int]:
+    """Between which places of an account its movements since a moment begin, found by halving.
+
+    Movements stand in the order of their times but for how far the clocks of several servers differ, so a caller looks
+    that much earlier or later than it needs and compares the times themselves.
+    """
+    first = select(func.min(Posting.id)).where(Posting.account_id == address)
+    last = select(func.max(Posting.id)).where(Posting.account_id == address)
+    low, most = session.exec(select(first.scalar_subquery(), last.scalar_subquery())).one()
+    low, high = low or 0, (most or 0) + 1
+    while high - low > limits.STATEMENT_LOOKED_THROUGH:
+        middle = (low + high) // 2
+        number, at = session.exec(
+            select(Posting.id, JournalEntry.created_at)
+            .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
+            .where(Posting.account_id == address, col(Posting.id) >= middle)
+            .order_by(col(Posting.id))
+            .limit(1)
+        ).one()
+        low, high = (int(number or 0) + 1, high) if at < moment else (low, middle)
+    return low, high
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _day(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    # Weeks and dates without dashes are ISO too, but nobody means them here.
+    if day is None or day.isoformat() != text or not limits.FIRST_YEAR <= day.year <= limits.LAST_YEAR:
+        raise InvalidInput(f"{name} must be a day such as 2026-11-01.")
+    return day
+
+
+def _movement(posting: Posting, entry: JournalEntry, order_id: str | None) -> Movement:
     return Movement(
         id=posting.id or 0,
         entry_id=entry.id,
         kind=entry.kind,
         label=LABELS[EntryKind(entry.kind)],
         cause=entry.cause,
+        order_id=order_id,
         amount_nanos=Nanos(posting.amount_nanos),
         balance_nanos=Nanos(posting.balance_nanos or 0),
         created_at=entry.created_at,

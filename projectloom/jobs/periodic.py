@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from projectloom import limits
+from projectloom.assistants.titles import name_conversations
+from projectloom.billing.auto_top_up import run_auto_top_ups
+from projectloom.billing.cards import collect_due_cards
 from projectloom.billing.expiry import expire_credit
 from projectloom.billing.inbox import retry_events
 from projectloom.billing.leases import take_lease
@@ -61,6 +64,17 @@ async def _reconcile_widely() -> None:
         await reconcile(now() - timedelta(days=limits.RECONCILE_DAYS))
 
 
+async def _auto_top_up() -> None:
+    if settings().sells_credits:
+        await collect_due_cards()
+        await run_auto_top_ups()
+
+
+async def _name_conversations() -> None:
+    if settings().automatic_titles:
+        await name_conversations()
+
+
 async def _send_mails() -> None:
     # A mail server may be slow: no thread that a door needs waits for it.
     await asyncio.to_thread(send_due_mails)
@@ -79,6 +93,8 @@ JOBS = (
     Job("retry events", limits.RETRY_EVENTS_SECONDS, _retry_events),
     Job("expire credit", limits.EXPIRE_SECONDS, _expire, leased=True),
     Job("send mails", limits.SEND_MAILS_SECONDS, _send_mails, leased=True),
+    Job("auto top-up", limits.AUTO_TOP_UP_SECONDS, _auto_top_up, leased=True),
+    Job("name conversations", limits.TITLE_SECONDS, _name_conversations, leased=True),
     Job("announce expiry", limits.ANNOUNCE_EXPIRY_SECONDS, _announce_expiry, leased=True),
     Job("reconcile", limits.RECONCILE_SECONDS, _reconcile, leased=True),
     Job("forget sessions", limits.FORGET_SESSIONS_SECONDS, _forget_sessions, leased=True),

@@ -20,24 +20,33 @@ class MailKind(StrEnum):
     """Bought credit has arrived."""
     TAKEN_BACK = "taken_back"
     """A refund or dispute took credit back."""
+    FROZEN = "frozen"
+    """A dispute put credit out of reach until it ends."""
     GIVEN_BACK = "given_back"
     """A refund or dispute did not stand, and its credit is there again."""
     LOW_BALANCE = "low_balance"
     """A reply brought the balance under the named amount."""
+    AUTO_TOP_UP = "auto_top_up"
+    """Auto top-up switched itself off, or came to its monthly ceiling."""
+    CAP = "cap"
+    """A cap that the person set is used to 50, 80 or 100 per cent."""
     EXPIRY = "expiry"
     """Given credit is about to expire."""
+    ALERT = "alert"
+    """The operator must look at something."""
 
 
 class MailOut(SQLModel, table=True):
-    """One mail to one person. Kept after it is sent, so that its key keeps it from being written again."""
+    """One mail to one person or to the operator. Kept once it is sent: its key keeps it from being written again."""
 
     __tablename__ = "mail_outbox"
     __table_args__ = (Index("ix_mail_outbox_sent_at_next_try_at", "sent_at", "next_try_at"),)
 
     id: str = Field(primary_key=True)
-    user_id: str = Field(foreign_key="users.id", index=True)
+    user_id: str | None = Field(default=None, foreign_key="users.id", index=True)
+    """Whom it is about; none when it is to the operator."""
     to: str
-    """The address that the person had when it was written."""
+    """The address that they had when it was written."""
     kind: str = Field(sa_type=String)
     subject: str
     body: str = Field(sa_type=Text)

@@ -5,19 +5,39 @@ words; no Stripe object leaves it. It knows no orders and no people, only the id
 in the orders.
 """
 
+from projectloom.payments.cards import (
+    Card,
+    CardSetup,
+    ChargeTerms,
+    charge_card,
+    charges_since,
+    create_customer,
+    forget_card,
+    open_card_page,
+    read_card,
+)
 from projectloom.payments.checkout import CheckoutFacts, CheckoutTerms, create_session, retrieve_session, sessions_since
 from projectloom.payments.events import SignedEvent, event_facts, read_event, verify_event
 from projectloom.payments.reversals import ReversalFacts, Stage, create_refund, reversals_since
 
 __all__ = [
+    "Card",
+    "CardSetup",
+    "ChargeTerms",
     "CheckoutFacts",
     "CheckoutTerms",
     "ReversalFacts",
     "SignedEvent",
     "Stage",
+    "charge_card",
+    "charges_since",
+    "create_customer",
     "create_refund",
     "create_session",
     "event_facts",
+    "forget_card",
+    "open_card_page",
+    "read_card",
     "read_event",
     "retrieve_session",
     "reversals_since",

@@ -15,7 +15,10 @@ from stripe.params.checkout import SessionCreateParams, SessionListParams
 from projectloom import limits
 from projectloom.errors import InvalidEvent, PaymentUnavailable
 from projectloom.payments.client import stripe_client
-from projectloom.payments.fields import cents, expandable, order_id, text
+from projectloom.payments.fields import address, cents, expandable, optional, order_id, part, text
+
+# What Stripe sends along when it is asked for a session: the receipt stands on the charge.
+_LINKS = ("payment_intent.latest_charge", "invoice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +27,20 @@ class CheckoutTerms:
 
     order_id: str
     user_id: str
-    email: str
+    customer_id: str
     price_cents: int
-    credit_usd: int
+    credit_text: str
+    """What arrives, in dollars, as Stripe's pages show it."""
     product_name: str
     product_description: str
     success_url: str
     cancel_url: str
+    discountable: bool = False
+    """Whether a promotion code may be entered."""
+    taxed: bool = False
+    """Whether Stripe adds tax to the price."""
+    invoiced: bool = False
+    """Whether Stripe makes an invoice of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +51,11 @@ class CheckoutFacts:
     session_id: str | None
     payment_intent_id: str | None
     paid: bool
-    """Money has arrived."""
+    """Money has arrived, or none was asked for because a promotion code took it all off."""
     waiting: bool
     """The person did their part and the bank has yet to confirm."""
     failed: bool
-    """A delayed payment was refused."""
+    """The payment was refused."""
     expired: bool
     """The session can no longer be paid."""
     subtotal_cents: int
@@ -55,6 +65,15 @@ class CheckoutFacts:
     currency: str
     livemode: bool
     url: str | None = None
+    discount_cents: int = 0
+    """What a promotion code took off the price."""
+    tax_cents: int = 0
+    """What of the total is tax."""
+    customer_id: str | None = None
+    receipt_url: str | None = None
+    invoice_url: str | None = None
+    refusal: str | None = None
+    """Stripe's code for why the last attempt was refused, where one was."""
 
 
 async def create_session(terms: CheckoutTerms) -> CheckoutFacts:
@@ -63,17 +82,18 @@ async def create_session(terms: CheckoutTerms) -> CheckoutFacts:
     Raises:
         PaymentUnavailable: Stripe refused, failed or did not answer within the named limits.
     """
-    metadata = {"orderId": terms.order_id, "userId": terms.user_id, "creditsToAdd": str(terms.credit_usd)}
+    metadata = {"orderId": terms.order_id, "userId": terms.user_id, "creditsToAdd": terms.credit_text}
     params: dict[str, Any] = {
         "mode": "payment",
         "client_reference_id": terms.order_id,
-        "customer_email": terms.email,
+        "customer": terms.customer_id,
         "line_items": [
             {
                 "quantity": 1,
                 "price_data": {
                     "currency": "usd",
                     "unit_amount": terms.price_cents,
+                    "tax_behavior": "exclusive",
                     "product_data": {"name": terms.product_name, "description": terms.product_description},
                 },
             }
@@ -85,6 +105,12 @@ async def create_session(terms: CheckoutTerms) -> CheckoutFacts:
         "adaptive_pricing": {"enabled": False},
         "expires_at": int(time.time()) + limits.CHECKOUT_LIFETIME_SECONDS,
     }
+    if terms.discountable:
+        params["allow_promotion_codes"] = True
+    if terms.taxed:
+        params |= {"automatic_tax": {"enabled": True}, "customer_update": {"address": "auto"}}
+    if terms.invoiced:
+        params["invoice_creation"] = {"enabled": True}
     async with stripe_client() as client:
         created = await client.v1.checkout.sessions.create_async(
             cast("SessionCreateParams", params), {"idempotency_key": f"checkout:{terms.order_id}"}
@@ -104,7 +130,7 @@ async def retrieve_session(session_id: str) -> CheckoutFacts:
         InvalidEvent: the session is not one of our orders.
     """
     async with stripe_client() as client:
-        found = await client.v1.checkout.sessions.retrieve_async(session_id)
+        found = await client.v1.checkout.sessions.retrieve_async(session_id, {"expand": list(_LINKS)})
     return session_facts(found.to_dict())
 
 
@@ -114,7 +140,11 @@ async def sessions_since(moment: datetime) -> AsyncGenerator[CheckoutFacts]:
     Raises:
         PaymentUnavailable: Stripe refused, failed or did not answer.
     """
-    params: SessionListParams = {"created": {"gte": int(moment.timestamp())}, "limit": limits.STRIPE_PAGE_SIZE}
+    params: SessionListParams = {
+        "created": {"gte": int(moment.timestamp())},
+        "limit": limits.STRIPE_PAGE_SIZE,
+        "expand": [f"data.{link}" for link in _LINKS],
+    }
     async with stripe_client() as client:
         found = await client.v1.checkout.sessions.list_async(params)
         async for session in found.auto_paging_iter():
@@ -128,19 +158,26 @@ def session_facts(session: Mapping[str, Any]) -> CheckoutFacts:
     """What a Checkout Session says. Raises InvalidEvent when it is not one of our orders, or lacks a part."""
     try:
         payment_status, status = text(session["payment_status"]), text(session["status"])
+        sums, total, done = part(session, "total_details"), cents(session["amount_total"]), status == "complete"
         return CheckoutFacts(
             order_id=order_id(session.get("metadata")),
             session_id=text(session["id"]),
             payment_intent_id=expandable(session.get("payment_intent")),
-            paid=payment_status == "paid",
-            waiting=payment_status == "unpaid" and status == "complete",
+            # Stripe also says that no payment is required where one is only put off.
+            paid=payment_status == "paid" or (payment_status == "no_payment_required" and done and total == 0),
+            waiting=payment_status == "unpaid" and done,
             failed=False,
             expired=status == "expired",
             subtotal_cents=cents(session["amount_subtotal"]),
-            total_cents=cents(session["amount_total"]),
+            total_cents=total,
             currency=text(session["currency"]).lower(),
             livemode=session.get("livemode") is True,
             url=session.get("url"),
+            discount_cents=cents(sums.get("amount_discount") or 0),
+            tax_cents=cents(sums.get("amount_tax") or 0),
+            customer_id=expandable(session.get("customer")),
+            receipt_url=address(part(session, "payment_intent", "latest_charge").get("receipt_url")),
+            invoice_url=address(part(session, "invoice").get("hosted_invoice_url")),
         )
     except (KeyError, TypeError, ValueError):
         raise InvalidEvent from None
@@ -149,19 +186,24 @@ def session_facts(session: Mapping[str, Any]) -> CheckoutFacts:
 def intent_facts(intent: Mapping[str, Any]) -> CheckoutFacts:
     """What a PaymentIntent says. Raises InvalidEvent as :func:`session_facts`."""
     try:
-        received = cents(intent["amount_received"])
+        status = text(intent["status"])
+        paid = status == "succeeded"
+        total = cents(intent["amount_received" if paid else "amount"])
         return CheckoutFacts(
             order_id=order_id(intent.get("metadata")),
             session_id=None,
             payment_intent_id=text(intent["id"]),
-            paid=intent["status"] == "succeeded",
-            waiting=False,
-            failed=False,
+            paid=paid,
+            waiting=status == "processing",
+            failed=status in ("requires_payment_method", "canceled"),
             expired=False,
-            subtotal_cents=received,
-            total_cents=received,
+            subtotal_cents=total,
+            total_cents=total,
             currency=text(intent["currency"]).lower(),
             livemode=intent.get("livemode") is True,
+            customer_id=expandable(intent.get("customer")),
+            receipt_url=address(part(intent, "latest_charge").get("receipt_url")),
+            refusal=optional(part(intent, "last_payment_error").get("code")),
         )
     except (KeyError, TypeError, ValueError):
         raise InvalidEvent from None

@@ -15,8 +15,9 @@ from stripe import SignatureVerificationError, WebhookSignature
 from projectloom import limits
 from projectloom.config import settings
 from projectloom.errors import InvalidEvent, InvalidSignature
+from projectloom.payments.cards import CardSetup, card_setup
 from projectloom.payments.checkout import CheckoutFacts, intent_facts, session_facts
-from projectloom.payments.fields import mapping, text
+from projectloom.payments.fields import mapping, part, text
 from projectloom.payments.reversals import ReversalFacts, dispute_facts, refund_facts
 
 SESSION_EVENTS = frozenset(
@@ -28,6 +29,8 @@ SESSION_EVENTS = frozenset(
     }
 )
 INTENT_EVENTS = frozenset({"payment_intent.succeeded"})
+# What was refused without our order's id on it is nobody's loss, and no reason to complain to Stripe.
+REFUSED_INTENT_EVENTS = frozenset({"payment_intent.payment_failed", "payment_intent.canceled"})
 
 REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
 DISPUTE_EVENTS = frozenset(
@@ -106,21 +109,27 @@ def _check_signature(payload: str, signature: str | None) -> None:
     raise InvalidSignature
 
 
-def event_facts(event: SignedEvent) -> CheckoutFacts | ReversalFacts | None:
-    """What an event says of a payment or of its return; None when it is of a kind that says nothing.
+def event_facts(event: SignedEvent) -> CheckoutFacts | ReversalFacts | CardSetup | None:
+    """What an event says of a payment, its return or a saved card; None when it is of a kind that says nothing.
 
     Raises:
         InvalidEvent: of the right kind, but without our metadata or a part that we need.
     """
+    if event.type in SESSION_EVENTS and event.object.get("mode") == "setup":
+        return card_setup(event.object)
     if event.type in SESSION_EVENTS:
         facts = session_facts(event.object)
         # A session by itself does not tell a payment that is on its way from one that was refused.
         refused = event.type == "checkout.session.async_payment_failed"
         return replace(facts, failed=True, waiting=False) if refused else facts
-    if event.type in INTENT_EVENTS:
+    if event.type in INTENT_EVENTS or (event.type in REFUSED_INTENT_EVENTS and _names_an_order(event.object)):
         return intent_facts(event.object)
     if event.type in REFUND_EVENTS:
         return refund_facts(event.object)
     if event.type in DISPUTE_EVENTS:
         return dispute_facts(event.object, kind=event.type)
     return None
+
+
+def _names_an_order(intent: Mapping[str, Any]) -> bool:
+    return "orderId" in part(intent, "metadata")

@@ -94,12 +94,18 @@ def _facts(found: Mapping[str, Any], kind: Literal["refund", "dispute"], stage: 
             id=text(found["id"]),
             kind=kind,
             payment_intent_id=intent,
-            amount_cents=cents(found["amount"]),
+            amount_cents=_storable(cents(found["amount"])),
             currency=text(found["currency"]).lower(),
             stage=stage,
         )
     except (KeyError, TypeError, ValueError):
         raise InvalidEvent(f"Not a {kind}") from None
+
+
+def _storable(amount: int) -> int:
+    if amount > limits.MAX_CENTS:
+        raise ValueError("more than any amount")
+    return amount
 
 
 async def reversals_since(moment: datetime) -> AsyncGenerator[ReversalFacts]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from projectloom import limits
 from projectloom.conversations import chats
+from projectloom.conversations.models import TitleBy
 from projectloom.db import reading, transaction
 
 
@@ -15,6 +16,8 @@ class ConversationView:
     id: str
     title: str
     updated_at: datetime
+    nameless: bool
+    """A model is still to name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ def list_conversations(user_id: str) -> list[ConversationView]:
     """A person's conversations, the latest first."""
     with reading() as session:
         rows = chats.list_conversations(session, user_id=user_id, limit=limits.CONVERSATIONS_SHOWN)
-        return [ConversationView(row.id, row.title, row.updated_at) for row in rows]
+        return [ConversationView(row.id, row.title, row.updated_at, row.title_by == TitleBy.FIRST_LINE) for row in rows]
 
 
 def read_messages(user_id: str, conversation_id: str) -> list[MessageView]:

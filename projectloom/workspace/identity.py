@@ -5,12 +5,16 @@ asks often costs one look-up; signing out is effective at once in this process.
 """
 
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Lock
 
+from sqlmodel import Session
+
 from projectloom import limits
+from projectloom.accounts.attempts import Attempts
 from projectloom.accounts.users import (
     close_session,
     create_user,
@@ -23,9 +27,10 @@ from projectloom.accounts.users import (
     verify_password,
 )
 from projectloom.config import settings
-from projectloom.db import reading, transaction
-from projectloom.errors import EmailTaken, InvalidCredentials, NotFound, TooManyRequests
+from projectloom.db import database_now, reading, transaction
+from projectloom.errors import EmailTaken, InvalidCredentials, NotFound
 from projectloom.ledger.accounts import open_accounts
+from projectloom.ledger.credits import SIGN_UP_REASON, grant
 
 DEMO_EMAIL = "demo@projectloom.example"
 
@@ -50,7 +55,7 @@ class SignedIn:
 
 
 def sign_up(email: str, password: str) -> SignedIn:
-    """Make an account with a balance of zero and sign in.
+    """Make an account, with the welcome credit where there is one, and sign in.
 
     Raises:
         InvalidInput: not an e-mail, or a password that is too short or too long.
@@ -63,7 +68,7 @@ def sign_up(email: str, password: str) -> SignedIn:
     hashed = hash_password(password)
     with transaction() as session:
         user = create_user(session, email=address, password_hash=hashed)
-        open_accounts(session, user_id=user.id)
+        _open_accounts(session, user_id=user.id)
         return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
 
 
@@ -96,11 +101,20 @@ def demo_sign_in() -> SignedIn:
     with transaction() as session:
         # Two who press the button at once make one user: the later one finds what the earlier one committed.
         with suppress(EmailTaken):
-            open_accounts(session, user_id=create_user(session, email=DEMO_EMAIL, password_hash=None).id)
+            _open_accounts(session, user_id=create_user(session, email=DEMO_EMAIL, password_hash=None).id)
         user = find_user(session, email=DEMO_EMAIL)
         if user is None:
             raise RuntimeError("the demonstration user was not made")
         return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
+
+
+def _open_accounts(session: Session, *, user_id: str) -> None:
+    """The accounts of somebody new, and the credit that the operator gives everybody to begin with."""
+    open_accounts(session, user_id=user_id)
+    bonus, days = settings().sign_up_bonus_nanos, settings().sign_up_bonus_days
+    if bonus:
+        expires_at = None if days is None else database_now(session) + timedelta(days=days)
+        grant(session, user_id=user_id, reason=SIGN_UP_REASON, amount_nanos=bonus, expires_at=expires_at)
 
 
 def sign_out(token: str | None) -> None:
@@ -164,28 +178,9 @@ class _FreshPeople:
             self._people.popitem(last=False)
 
 
-class _Attempts:
-    """Sign-in attempts per e-mail in a sliding window, in this process."""
-
-    def __init__(self) -> None:
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-        self._lock = Lock()
-
-    def count(self, address: str) -> None:
-        """Count one attempt. Raises TooManyRequests when there were too many."""
-        moment = time.monotonic()
-        with self._lock:
-            times = self._times.setdefault(address, deque())
-            self._times.move_to_end(address)
-            while times and times[0] < moment - limits.SIGN_IN_WINDOW_SECONDS:
-                times.popleft()
-            if len(times) >= limits.SIGN_IN_ATTEMPTS:
-                wait = int(times[0] + limits.SIGN_IN_WINDOW_SECONDS - moment) + 1
-                raise TooManyRequests("Too many attempts. Please wait a few minutes.", retry_after=wait)
-            times.append(moment)
-            while len(self._times) > _REMEMBERED:
-                self._times.popitem(last=False)
-
-
 _known = _FreshPeople()
-_attempts = _Attempts()
+_attempts = Attempts(
+    most=limits.SIGN_IN_ATTEMPTS,
+    seconds=limits.SIGN_IN_WINDOW_SECONDS,
+    refusal="Too many attempts. Please wait a few minutes.",
+)

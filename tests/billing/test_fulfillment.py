@@ -7,7 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from projectloom.billing.models import OrderStatus
+from projectloom.billing.refunds import is_refundable
 from projectloom.billing.returning import settle_return
+from projectloom.config import settings
+from projectloom.db import reading
+from projectloom.ledger.lots import lots_of
+from projectloom.money import from_usd
 from tests.billing.conftest import Shop
 from tests.stripe_double import event, intent_of, session_of
 
@@ -106,6 +111,63 @@ def test_an_intent_that_differs_from_its_order_is_set_aside(shop: Shop, changes:
 
 def test_tax_on_top_of_the_price_credits_the_pack_and_no_more(shop: Shop):
     shop.deliver(shop.completed(shop.order(25), amount_total=2_975))
+    assert shop.balance == "27.00"
+
+
+def discounted(off: int, tax: int = 0, **changes) -> dict:
+    total = 2_500 - off + tax
+    sums = {"amount_discount": off, "amount_tax": tax, "amount_shipping": 0}
+    return {"amount_total": total, "total_details": sums} | changes
+
+
+@pytest.fixture
+def with_codes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setenv("STRIPE_PROMOTION_CODES", "1")
+    settings.cache_clear()
+    return shop
+
+
+def test_a_discount_credits_the_pack_and_is_booked_as_given(with_codes: Shop):
+    order_id = with_codes.order(25)
+    with_codes.deliver(with_codes.completed(order_id, **discounted(500, 350)))
+    row = with_codes.row(order_id)
+    assert (with_codes.balance, row.paid_cents, row.discount_cents, row.tax_cents) == ("27.00", 2_350, 500, 350)
+    with reading() as session:
+        lots = lots_of(session, idempotency_key=f"top_up:{order_id}")
+        assert sorted(lot.remaining_nanos for lot in lots) == [from_usd(7), from_usd(20)]
+
+
+def test_a_full_discount_credits_the_pack_without_any_payment(with_codes: Shop):
+    order_id = with_codes.order(25)
+    free = discounted(2_500, payment_status="no_payment_required", payment_intent=None)
+    with_codes.deliver(with_codes.completed(order_id, **free))
+    row = with_codes.row(order_id)
+    assert (with_codes.balance, row.status, row.paid_cents) == ("27.00", "completed", 0)
+    with reading() as session:
+        assert not is_refundable(session, row)
+
+
+def test_a_discounted_payment_waits_for_its_session_to_say_so(with_codes: Shop):
+    order_id = with_codes.order(25)
+    with_codes.deliver(with_codes.succeeded(order_id, amount_received=2_000))
+    assert (with_codes.balance, with_codes.row(order_id).status) == ("0.00", "pending")
+    with_codes.deliver(with_codes.completed(order_id, **discounted(500)))
+    assert with_codes.balance == "27.00"
+
+
+@pytest.mark.parametrize("off", [1, 500, 2_500])
+def test_a_discount_that_was_never_offered_is_set_aside(shop: Shop, off: int):
+    order_id = shop.order(25)
+    shop.deliver(shop.completed(order_id, **discounted(off)))
+    assert (shop.balance, shop.row(order_id).status) == ("0.00", "set_aside")
+
+
+def test_a_card_refused_on_the_payment_page_does_not_close_it(shop: Shop):
+    order_id = shop.order(25)
+    refused = intent_of(order_id, status="requires_payment_method", amount_received=0)
+    shop.deliver(event("payment_intent.payment_failed", refused))
+    assert shop.row(order_id).status == "pending"
+    shop.deliver(shop.completed(order_id))
     assert shop.balance == "27.00"
 
 

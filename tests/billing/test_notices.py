@@ -88,6 +88,30 @@ def test_a_dispute_that_is_won_is_told_both_ways(shop: Shop):
     assert "the payment stands" in given.body
 
 
+def test_a_dispute_that_freezes_credit_is_told_and_told_again_when_it_ends_in_the_persons_favour(shop: Shop):
+    order_id = bought(shop)
+    spend(shop.person, from_usd(10))
+    for _ in range(3):
+        shop.deliver(dispute(order_id, 2_500, "created", "needs_response"))
+    (frozen,) = told("frozen")
+    assert frozen.subject == "$17.00 of credit is set aside"
+    assert f"Your bank questions $25.00 of your purchase {order_id}." in frozen.body
+    for _ in range(2):
+        shop.deliver(dispute(order_id, 2_500, "closed", "won"))
+    (given,) = told("given_back")
+    assert given.subject == "$17.00 of credit is yours again"
+    assert "the payment stands" in given.body
+    assert (shop.balance, told("taken_back")) == ("17.00", [])
+
+
+def test_a_dispute_of_credit_that_is_all_spent_freezes_nothing_and_says_nothing(shop: Shop):
+    order_id = bought(shop)
+    spend(shop.person, from_usd(27))
+    shop.deliver(dispute(order_id, 2_500, "created", "needs_response"))
+    shop.deliver(dispute(order_id, 2_500, "closed", "won"))
+    assert (told("frozen"), told("given_back")) == ([], [])
+
+
 def test_a_refund_that_is_reported_before_its_payment_is_told_after_it(shop: Shop):
     order_id = shop.order(25)
     shop.deliver(refund(order_id, 2_500))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projectloom.billing.packs import PACKS, find_pack
+from projectloom.billing.packs import PACKS, custom_pack, find_pack
 from projectloom.errors import InvalidAmount
 from projectloom.money import from_usd, usd_string
 
@@ -37,3 +37,12 @@ def test_whatever_json_spells_either_is_a_pack_or_is_refused(amount: object):
         return
     assert type(amount) is int
     assert amount == pack.amount_usd
+
+
+@given(st.integers(5, 500))
+def test_more_money_never_brings_a_smaller_share_of_bonus(amount: int):
+    pack, less = custom_pack(amount), custom_pack(max(amount - 1, 5))
+    assert pack.bonus_cents * less.amount_usd >= less.bonus_cents * pack.amount_usd
+    for sold in PACKS:
+        if sold.amount_usd <= amount:
+            assert pack.bonus_cents * sold.amount_usd >= sold.bonus_cents * amount

@@ -16,7 +16,8 @@ from projectloom.clock import now
 from projectloom.db import transaction
 from projectloom.errors import NotFound, NotRefundable, PaymentUnavailable
 from projectloom.metering.models import Completion
-from projectloom.metering.opening import TurnRequest, open_turn
+from projectloom.metering.opening import open_turn
+from projectloom.metering.requests import TurnRequest
 from projectloom.metering.settling import Outcome, settle_turn
 from projectloom.money import usd_string
 from projectloom.providers import ChatMessage
@@ -80,6 +81,8 @@ def test_what_stripe_refuses_is_there_again_and_can_be_asked_again(shop: Shop):
     assert (shop.balance, frozen(shop)) == ("27.00", "0.00")
     ask(shop, order_id)
     assert shop.balance == "0.00"
+    keys = [asked.headers["idempotency-key"] for asked in shop.stripe.asked if asked.path == "/v1/refunds"]
+    assert len(set(keys)) == len(keys) == 2
 
 
 def test_what_stripe_does_not_answer_stays_out_of_reach_until_the_reconciler_has_asked_again(shop: Shop):

@@ -56,11 +56,36 @@ def test_an_expired_session_says_expired():
     assert states(facts_of("checkout.session.expired", left)) == {"expired"}
 
 
-def test_a_session_that_costs_nothing_is_not_paid():
+def test_a_session_that_costs_nothing_is_paid_once_it_is_complete_and_not_before():
     free = session_of("o", payment_status="no_payment_required", amount_total=0)
     facts = facts_of("checkout.session.completed", free)
     assert facts is not None
-    assert (states(facts), facts.total_cents) == (set(), 0)
+    assert (states(facts), facts.total_cents) == ({"paid"}, 0)
+    assert states(facts_of("checkout.session.completed", free | {"status": "open"})) == set()
+
+
+def test_what_a_code_took_off_the_tax_and_the_links_are_read():
+    session = session_of(
+        "o",
+        amount_total=2_350,
+        total_details={"amount_discount": 500, "amount_tax": 350, "amount_shipping": None},
+        customer={"id": "cus_1", "object": "customer"},
+        payment_intent={"id": "pi_1", "latest_charge": {"id": "ch_1", "receipt_url": "https://pay.example/r"}},
+        invoice={"id": "in_1", "hosted_invoice_url": "javascript:alert(1)"},
+    )
+    facts = facts_of("checkout.session.completed", session)
+    assert facts is not None
+    assert (facts.discount_cents, facts.tax_cents, facts.customer_id) == (500, 350, "cus_1")
+    assert (facts.receipt_url, facts.invoice_url) == ("https://pay.example/r", None)
+
+
+def test_a_refused_payment_is_read_when_it_names_an_order():
+    error = {"code": "authentication_required"}
+    refused = intent_of("o", status="requires_payment_method", amount_received=0, last_payment_error=error)
+    facts = facts_of("payment_intent.payment_failed", refused)
+    assert facts is not None
+    assert (facts.failed, facts.paid, facts.total_cents, facts.refusal) == (True, False, 2_500, error["code"])
+    assert facts_of("payment_intent.payment_failed", refused | {"metadata": {}}) is None
 
 
 def test_a_succeeded_intent_says_paid_with_what_was_received():
