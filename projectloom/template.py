@@ -1,4 +1,4 @@
-"""The frame that every private page shares: conversations left, the page in the middle, usage right.
+"""The frame that every private page shares: conversations left, the page in the middle, usage right; and a light one.
 
 Nothing private is rendered until the server has said who is signed in; until then the frame shows grey lines.
 """
@@ -9,7 +9,7 @@ from reflex_components_core.core.banner import has_connection_errors
 from projectloom import routes
 from projectloom.components.controls import attrs, icon, icon_button, link, sandbox_badge
 from projectloom.components.receipt import receipt_dialog
-from projectloom.components.sidebar import sidebar
+from projectloom.components.sidebar import mark, sidebar
 from projectloom.components.usage_panel import usage_panel
 from projectloom.state.balance import BalanceState
 from projectloom.state.checkout import PurchaseReturnState
@@ -33,6 +33,27 @@ def frame(*content: rx.Component, title: rx.Var[str] | str) -> rx.Component:
         usage_panel(),
         receipt_dialog(),
         class_name="frame",
+    )
+
+
+def public_frame(*content: rx.Component, title: str, signed_in: rx.Var[bool] | bool) -> rx.Component:
+    """A page for everybody: its name, and the way to the chat or to sign in."""
+    return rx.el.div(
+        rx.el.nav(rx.el.a("Skip to content", href="#main"), class_name="skip", custom_attrs={"aria-label": "Skip"}),
+        rx.el.header(
+            link(mark(), to=routes.CHAT, class_name="plain", custom_attrs=attrs("to-chat", "ProjectLoom")),
+            sandbox_badge(),
+            rx.el.span(class_name="grow"),
+            rx.cond(
+                signed_in,
+                link("Back to chat", to=routes.CHAT, class_name="button small"),
+                link("Sign in", to=routes.SIGN_IN, class_name="button small"),
+            ),
+            class_name="top",
+        ),
+        _connection_note(),
+        rx.el.main(rx.el.h1(title, class_name="public-title"), *content, id="main", tab_index=-1),
+        class_name="public",
     )
 
 

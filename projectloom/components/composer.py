@@ -51,7 +51,12 @@ def _estimate() -> rx.Component:
         (EstimateState.text != "") & (EstimateState.basis == _basis()),
         _line(
             EstimateState.text,
-            rx.cond(EstimateState.tone == "none", rx.fragment(" ", _way_out())),
+            rx.match(
+                EstimateState.tone,
+                ("none", rx.fragment(" ", _way_out())),
+                ("capped", rx.fragment(" ", link("Change your caps", to=routes.SETTINGS, class_name="link"))),
+                rx.fragment(),
+            ),
             tone=EstimateState.tone,
         ),
         _line(ModelState.price, tone="calm"),

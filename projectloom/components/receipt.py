@@ -2,7 +2,8 @@
 
 import reflex as rx
 
-from projectloom.components.controls import attrs, icon_button, sandbox_badge
+from projectloom import routes
+from projectloom.components.controls import attrs, icon_button, link, sandbox_badge
 from projectloom.components.islands import Dialog
 from projectloom.state.receipt import ReceiptFact, ReceiptLine, ReceiptState
 
@@ -44,7 +45,9 @@ def _receipt() -> rx.Component:
             class_name="table-scroll",
         ),
         rx.el.dl(rx.foreach(ReceiptState.facts, _fact), class_name="facts"),
-        rx.el.p(ReceiptState.basis, class_name="quiet"),
+        rx.el.p(
+            ReceiptState.basis, " ", link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet"
+        ),
         class_name="stack",
         custom_attrs=attrs("receipt"),
     )

@@ -5,6 +5,7 @@ import reflex as rx
 from projectloom.billing.packs import PACKS, Pack
 from projectloom.components.controls import attrs, icon
 from projectloom.components.islands import Radio
+from projectloom.config import settings
 from projectloom.money import format_usd
 from projectloom.state.checkout import CheckoutState
 
@@ -29,7 +30,7 @@ def _pack_button(pack: Pack) -> rx.Component:
     return rx.el.button(
         rx.el.span(format_usd(pack.credit_nanos), class_name="pack-total num"),
         rx.el.span(
-            f"{_dollars(pack.amount_usd)} + {_dollars(pack.bonus_usd)} bonus" if pack.bonus_usd else "of credits",
+            pack.bonus_words if pack.bonus_cents else "of credits",
             class_name="pack-bonus",
         ),
         rx.el.span(f"Buy for {_dollars(pack.amount_usd)}", class_name="pack-price"),
@@ -38,6 +39,44 @@ def _pack_button(pack: Pack) -> rx.Component:
         on_click=CheckoutState.buy(str(pack.amount_usd)),
         disabled=CheckoutState.busy,
         custom_attrs=attrs(f"buy-{pack.amount_usd}"),
+    )
+
+
+def custom_amount() -> rx.Component:
+    """Any whole amount within the operator's bounds; what it brings is said while it is typed."""
+    least, most = settings().min_purchase_usd, settings().max_purchase_usd
+    return rx.el.form(
+        rx.el.label(
+            rx.el.span("Another amount"),
+            rx.el.span(
+                rx.el.span("$", class_name="quiet", custom_attrs={"aria-hidden": "true"}),
+                rx.el.input(
+                    name="amount",
+                    input_mode="numeric",
+                    pattern="[0-9]*",
+                    title="A whole number of dollars",
+                    placeholder=f"{least} to {most}",
+                    required=True,
+                    max_length=5,
+                    auto_complete="off",
+                    on_change=CheckoutState.weigh.debounce(150),
+                    class_name="input num",
+                    custom_attrs=attrs("custom-amount"),
+                ),
+                rx.el.button(
+                    "Buy",
+                    type="submit",
+                    class_name="button",
+                    disabled=CheckoutState.busy,
+                    custom_attrs=attrs("buy-custom"),
+                ),
+                class_name="row dollars",
+            ),
+            class_name="field",
+        ),
+        rx.el.p(CheckoutState.weighed, class_name="quiet", role="status", custom_attrs=attrs("custom-weighed")),
+        on_submit=CheckoutState.buy_custom,
+        class_name="custom-amount",
     )
 
 

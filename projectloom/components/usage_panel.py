@@ -6,6 +6,7 @@ import reflex as rx
 
 from projectloom import routes
 from projectloom.components.balance_card import balance_card
+from projectloom.components.caps import cap_bars
 from projectloom.components.controls import attrs, icon, icon_button, link, skeleton
 from projectloom.components.islands import Radio
 from projectloom.state.identity import IdentityState
@@ -25,6 +26,7 @@ def usage_panel() -> rx.Component:
             IdentityState.known & PreferencesState.loaded,
             rx.el.div(
                 balance_card(),
+                rx.cond(PreferencesState.uses_credits, cap_bars()),
                 rx.cond(~PreferencesState.uses_credits, _own_keys_note()),
                 _ranges(),
                 rx.cond(

@@ -3,10 +3,12 @@
 import reflex as rx
 
 from projectloom import routes
+from projectloom.components.auto_top_up import auto_top_up
 from projectloom.components.balance_card import amount, balance_notes
 from projectloom.components.controls import attrs, icon, link, sandbox_badge, skeleton
+from projectloom.components.redeem import redeem
 from projectloom.components.refund import refund_dialog
-from projectloom.components.top_up import NOT_SOLD, no_overdraft_note, pack_buttons
+from projectloom.components.top_up import NOT_SOLD, custom_amount, no_overdraft_note, pack_buttons
 from projectloom.config import settings
 from projectloom.state.balance import BalanceState
 from projectloom.state.credits import CreditsState, PurchaseRow
@@ -21,6 +23,8 @@ def credits_page() -> rx.Component:
         rx.el.div(
             rx.cond(IdentityState.known & BalanceState.loaded, _balance(), skeleton("120px")),
             _buy() if settings().sells_credits else _not_sold(),
+            auto_top_up() if settings().sells_credits else rx.fragment(),
+            redeem(),
             _purchases(),
             class_name="page",
         ),
@@ -40,6 +44,8 @@ def _balance() -> rx.Component:
             rx.el.span(BalanceState.spent, class_name="num"),
             " spent so far. ",
             link("See every movement", to=routes.STATEMENT, class_name="link", custom_attrs=attrs("to-statement")),
+            " · ",
+            link("How we charge", to=routes.PRICING, class_name="link", custom_attrs=attrs("to-pricing")),
             class_name="quiet",
         ),
         rx.cond(
@@ -59,6 +65,7 @@ def _buy() -> rx.Component:
         rx.el.h2("Buy credits", class_name="section-title"),
         rx.el.p("One payment, no subscription. Paid credits do not expire.", class_name="quiet"),
         pack_buttons(),
+        custom_amount(),
         no_overdraft_note(),
         class_name="card roomy",
     )
@@ -127,15 +134,37 @@ def _purchase(row: PurchaseRow) -> rx.Component:
         rx.el.td(
             rx.el.span(row.status_words, class_name=rx.Var.create(f"status {row.status}")),
             rx.cond(row.note != "", rx.el.span(row.note, class_name="quiet status-note")),
+            rx.cond((row.receipt != "") | (row.invoice != ""), _papers(row)),
             class_name="what",
             role="cell",
         ),
-        rx.el.td(row.price, class_name="num right price", role="cell"),
+        rx.el.td(
+            row.price,
+            rx.cond(row.reckoning != "", rx.el.span(row.reckoning, class_name="quiet reckoning")),
+            class_name="num right price",
+            role="cell",
+        ),
         rx.el.td(row.credited, class_name="num right credited", role="cell"),
         rx.el.td(rx.cond(row.refundable, _refund_button(row)), class_name="right act", role="cell"),
         key=row.order_id,
+        id=row.order_id,
         role="row",
+        class_name=rx.cond(row.order_id == CreditsState.named, "named", ""),
         custom_attrs=attrs("purchase"),
+    )
+
+
+def _papers(row: PurchaseRow) -> rx.Component:
+    return rx.el.span(
+        rx.cond(row.receipt != "", _paper("Receipt", row.receipt)),
+        rx.cond(row.invoice != "", _paper("Invoice", row.invoice)),
+        class_name="papers",
+    )
+
+
+def _paper(words: str, address: str) -> rx.Component:
+    return rx.el.a(
+        words, href=address, target="_blank", rel="noopener", class_name="link", custom_attrs=attrs(words.lower())
     )
 
 

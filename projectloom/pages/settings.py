@@ -3,6 +3,7 @@
 import reflex as rx
 
 from projectloom import routes
+from projectloom.components.caps import cap_fields
 from projectloom.components.controls import attrs, icon, link, skeleton
 from projectloom.components.islands import Radio
 from projectloom.components.top_up import NOT_SOLD
@@ -23,8 +24,10 @@ def settings_page() -> rx.Component:
                     class_name="quiet",
                 ),
                 rx.cond(IdentityState.known & PreferencesState.loaded, _choice(), skeleton("60%", "70%")),
+                rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet"),
                 class_name="card roomy",
             ),
+            cap_fields(),
             class_name="page",
         ),
         title="Settings",

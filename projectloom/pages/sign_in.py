@@ -2,11 +2,13 @@
 
 import reflex as rx
 
-from projectloom.components.controls import sandbox_badge
+from projectloom import routes
+from projectloom.components.controls import attrs, icon, link, sandbox_badge
 from projectloom.components.islands import AuthForm
 from projectloom.components.sidebar import mark
 from projectloom.config import settings
 from projectloom.limits import MIN_PASSWORD_CHARS
+from projectloom.money import format_usd
 
 
 def sign_in_page() -> rx.Component:
@@ -20,9 +22,19 @@ def sign_in_page() -> rx.Component:
                 "and the books prove both.",
                 class_name="quiet",
             ),
+            _welcome_credit(),
             AuthForm.create(demonstration=settings().sandbox_on, min_password=MIN_PASSWORD_CHARS),
+            rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet switch"),
             class_name="card sign-in",
         ),
         class_name="sign-in-page",
         id="main",
     )
+
+
+def _welcome_credit() -> rx.Component:
+    bonus = settings().sign_up_bonus_nanos
+    if not bonus:
+        return rx.fragment()
+    words = f"You start with {format_usd(bonus)} of credit."
+    return rx.el.p(icon("gift", 14), words, class_name="note", custom_attrs=attrs("welcome-credit"))

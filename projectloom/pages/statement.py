@@ -7,7 +7,7 @@ from projectloom.components.controls import attrs, icon, link, sandbox_badge, sk
 from projectloom.components.islands import backend_url
 from projectloom.state.identity import IdentityState
 from projectloom.state.receipt import ReceiptState
-from projectloom.state.statement import PARTS, MovementRow, StatementState
+from projectloom.state.statement import Chip, MovementRow, StatementState
 from projectloom.template import frame
 
 
@@ -24,7 +24,9 @@ def statement_page() -> rx.Component:
                     class_name="row wrap",
                 ),
                 rx.el.p(StatementState.heading, class_name="only-printed"),
-                _parts(),
+                _choices("Kinds of movement", "statement-kind", StatementState.parts),
+                _choices("Span of time", "statement-span", StatementState.spans),
+                rx.cond(StatementState.choosing, _days()),
                 rx.cond(
                     IdentityState.known & StatementState.loaded,
                     rx.cond(StatementState.rows, _movements(), _nothing()),
@@ -53,7 +55,7 @@ def _csv() -> rx.Component:
     # Asked of the server itself: the page's own router knows no such address.
     return link(
         icon("download", 14),
-        rx.cond(StatementState.csv_whole, "Download CSV", "Download all as CSV"),
+        "Download CSV",
         to=backend_url(StatementState.csv_path),
         reload_document=True,
         class_name="button small",
@@ -61,30 +63,52 @@ def _csv() -> rx.Component:
     )
 
 
-def _parts() -> rx.Component:
-    return rx.el.nav(
-        *[
-            link(
-                words,
-                to=routes.statement(part),
-                class_name="chip",
-                custom_attrs=attrs(
-                    "statement-kind",
-                    data_kind=part or "all",
-                    aria_current=rx.cond(StatementState.part == part, "page", "false"),
-                ),
-            )
-            for part, words, _ in PARTS
-        ],
-        class_name="chips not-printed",
-        custom_attrs={"aria-label": "Kinds of movement"},
+def _choices(label: str, test: str, chips: rx.Var[list[Chip]] | list[Chip]) -> rx.Component:
+    def chip(one: Chip) -> rx.Component:
+        return link(
+            one.words,
+            to=one.href,
+            key=one.name,
+            class_name="chip",
+            custom_attrs=attrs(
+                test,
+                data_choice=rx.cond(one.name == "", "all", one.name),
+                aria_current=rx.cond(one.current, "page", "false"),
+            ),
+        )
+
+    return rx.el.nav(rx.foreach(chips, chip), class_name="chips not-printed", custom_attrs={"aria-label": label})
+
+
+def _days() -> rx.Component:
+    return rx.el.form(
+        _day("From", "since", StatementState.since),
+        _day("to", "until", StatementState.until),
+        rx.el.button("Show", type="submit", class_name="button small", custom_attrs=attrs("statement-days")),
+        on_submit=StatementState.choose_days,
+        class_name="row wrap days not-printed",
+    )
+
+
+def _day(words: str, name: str, value: rx.Var[str] | str) -> rx.Component:
+    return rx.el.label(
+        words,
+        rx.el.input(
+            type="date",
+            name=name,
+            default_value=value,
+            key=value,
+            class_name="input small",
+            custom_attrs=attrs(f"statement-{name}"),
+        ),
+        class_name="row quiet",
     )
 
 
 def _nothing() -> rx.Component:
     return rx.el.div(
         rx.cond(
-            StatementState.part == "",
+            StatementState.whole,
             rx.fragment(
                 rx.el.p("Nothing has moved yet.", class_name="strong"),
                 rx.el.p(
@@ -95,7 +119,7 @@ def _nothing() -> rx.Component:
                 link("Buy credits", to=routes.CREDITS, class_name="link"),
             ),
             rx.fragment(
-                rx.el.p("Nothing of this kind yet.", class_name="strong"),
+                rx.el.p("Nothing of this kind in this time.", class_name="strong"),
                 link("Show all movements", to=routes.STATEMENT, class_name="link"),
             ),
         ),
@@ -166,9 +190,9 @@ def _receipt_button(row: MovementRow) -> rx.Component:
 def _purchase_link(row: MovementRow) -> rx.Component:
     return link(
         row.label,
-        to=routes.CREDITS,
+        to=rx.Var.create(routes.purchase("")) + row.order_id,
         class_name="opens",
-        title="See your purchases",
+        title="See this purchase",
         custom_attrs=attrs("statement-purchase"),
     )
 

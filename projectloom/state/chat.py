@@ -16,6 +16,7 @@ from projectloom.metering.receipts import receipts_of
 from projectloom.metering.send import send_message
 from projectloom.metering.turn import StartedTurn, stop_turn
 from projectloom.state.balance import BalanceState
+from projectloom.state.caps import CapsState
 from projectloom.state.checkout import PurchaseReturnState
 from projectloom.state.conversations import ConversationsState
 from projectloom.state.models import ModelState, model_labels
@@ -107,7 +108,13 @@ class ChatState(rx.State):
         if not self.conversation_id or turn_id not in {row.turn_id for row in self.fresh}:
             return None
         self._take_in_fresh(await self._read(person.user_id))
-        return [BalanceState.refresh, UsageState.load, ConversationsState.load]
+        return [
+            BalanceState.refresh,
+            UsageState.load,
+            CapsState.load,
+            ConversationsState.load,
+            ConversationsState.await_title,
+        ]
 
     @rx.event
     def dismiss_trouble(self):

@@ -1,12 +1,14 @@
 """Buying credits, and coming back from the payment page."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import reflex as rx
 
 from projectloom import limits
 from projectloom.billing.checkout import create_checkout
-from projectloom.billing.packs import PRESELECTED_USD
+from projectloom.billing.packs import PRESELECTED_USD, custom_pack
 from projectloom.billing.returning import ReturnOutcome, settle_return
 from projectloom.errors import LoomError
 from projectloom.money import format_usd
@@ -24,6 +26,7 @@ class CheckoutState(rx.State):
     selected: str = _PRESELECTED
     busy: bool = False
     trouble: str = ""
+    weighed: str = ""
 
     @rx.event
     def choose(self, amount: str):
@@ -35,27 +38,52 @@ class CheckoutState(rx.State):
     def ready(self):
         """A page that was left for the payment page and is shown again can buy again."""
         self.busy = False
-        self.trouble = ""
+        self.trouble = self.weighed = ""
 
     @rx.event
     def buy_selected(self):
         """Buy the chosen pack."""
         return CheckoutState.buy(self.selected)
 
+    @rx.event
+    def weigh(self, amount: str):
+        """Say what an amount that is being typed would bring."""
+        try:
+            pack = custom_pack(_number(amount.strip()))
+        except LoomError as error:
+            self.weighed = error.message if amount.strip() else ""
+        else:
+            bonus = f" ({pack.bonus_words})" if pack.bonus_cents else ""
+            self.weighed = f"Brings {format_usd(pack.credit_nanos)} of credit{bonus}."
+
     @handled
     async def buy(self, amount: object):
-        """Open the payment page for a pack. Any refusal is said in place; nothing is charged by it."""
+        """Buy a pack."""
+        async for step in self._open(amount, custom=False):
+            yield step
+
+    @handled
+    async def buy_custom(self, form: dict[str, str]):
+        """Buy the amount that was typed."""
+        async for step in self._open(str(form.get("amount", "")).strip(), custom=True):
+            yield step
+
+    async def _open(self, amount: object, *, custom: bool) -> AsyncGenerator[Any]:
+        """Open the payment page. Any refusal is said in place; nothing is charged by it."""
         if self.busy:
             return
         self.busy, self.trouble = True, ""
         yield
         try:
             person = await signed_in(self)
-            # A socket can say anything here; what is no plain number is refused as it is.
-            pack = int(amount) if isinstance(amount, str) and amount.isascii() and amount.isdecimal() else amount
-            yield leave_for(await create_checkout(person.user_id, person.email, pack))
+            yield leave_for(await create_checkout(person.user_id, person.email, _number(amount), custom=custom))
         except LoomError as error:
             self.busy, self.trouble = False, error.message
+
+
+def _number(amount: object) -> object:
+    # A socket can say anything here; what is no plain number is refused as it is.
+    return int(amount) if isinstance(amount, str) and amount.isascii() and amount.isdecimal() else amount
 
 
 class PurchaseReturnState(rx.State):

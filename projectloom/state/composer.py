@@ -11,7 +11,7 @@ from projectloom.state.words import about, words_in
 
 
 class EstimateState(rx.State):
-    """What the next reply may cost, in words. ``tone`` is ``calm``, ``short`` (a clamped reply) or ``none``.
+    """What the next reply may cost, in words. ``tone``: ``calm``, ``short`` (a clamped reply), ``none`` or ``capped``.
 
     ``basis`` is the page's name for what the words rest on: conversation, model, payer and balance. The page asks again
     when that changes, and shows no words that rest on anything else.
@@ -38,7 +38,10 @@ class EstimateState(rx.State):
     def _say(self, found: Estimate) -> None:
         if found.obstacle == "insufficient_credits":
             self.text, self.tone = "Your balance does not cover a reply.", "none"
+        elif found.obstacle == "cap_reached":
+            self.text, self.tone = found.obstacle_words, "capped"
         elif found.clamped:
-            self.text, self.tone = f"Your balance covers a reply of {words_in(found.max_output_tokens)}.", "short"
+            what = "cap" if found.capped else "balance"
+            self.text, self.tone = f"Your {what} covers a reply of {words_in(found.max_output_tokens)}.", "short"
         else:
             self.text, self.tone = about(found.likely_nanos, found.at_most_nanos), "calm"

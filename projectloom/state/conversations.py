@@ -1,12 +1,13 @@
 """The list of conversations: by day, renamed in place, deleted with an undo."""
 
+import asyncio
 from dataclasses import dataclass
 
 import reflex as rx
 
 from projectloom import limits, routes
 from projectloom.db import in_thread
-from projectloom.state.session import handled, signed_in
+from projectloom.state.session import explaining, handled, signed_in
 from projectloom.state.words import day_heading
 from projectloom.workspace import chats
 
@@ -28,12 +29,24 @@ class ConversationsState(rx.State):
     rows: list[ConversationRow] = []
     renaming: str = ""
     title: str = ""
+    _nameless: bool = False
 
     @handled
     async def load(self):
         """Read the list."""
         person = await signed_in(self)
         await self._reload(person.user_id)
+
+    @rx.event(background=True)
+    @explaining
+    async def await_title(self):
+        """A model names a new conversation a moment after its first reply: look until it has."""
+        for _ in range(limits.TITLE_LOOKS):
+            async with self:
+                if not self._nameless:
+                    return
+            await asyncio.sleep(limits.TITLE_SECONDS)
+            yield ConversationsState.load
 
     @rx.event
     def start_rename(self, conversation_id: str):
@@ -81,7 +94,10 @@ class ConversationsState(rx.State):
     async def _reload(self, user_id: str) -> None:
         rows: list[ConversationRow] = []
         shown = ""
-        for view in await in_thread(chats.list_conversations, user_id):
+        found = await in_thread(chats.list_conversations, user_id)
+        # Where no name comes, an old conversation would be waited for in vain.
+        self._nameless = bool(found) and found[0].nameless
+        for view in found:
             heading = day_heading(view.updated_at)
             fresh = heading if heading != shown else ""
             rows.append(ConversationRow(view.id, view.title, fresh, routes.conversation(view.id)))

@@ -1,16 +1,18 @@
 """The credits page: purchases with their status in words, and taking one back."""
 
+import asyncio
 from dataclasses import dataclass
 
 import reflex as rx
 
+from projectloom import limits
 from projectloom.billing.orders import OrderView, list_orders
 from projectloom.billing.refunds import request_refund
 from projectloom.db import in_thread
 from projectloom.errors import LoomError, PaymentUnavailable
 from projectloom.money import format_usd
 from projectloom.state.balance import BalanceState
-from projectloom.state.session import handled, signed_in
+from projectloom.state.session import explaining, handled, signed_in
 from projectloom.state.words import day_and_time
 
 _STATUS_WORDS = {
@@ -29,6 +31,8 @@ _STATUS_NOTES = {
     "set_aside": "The payment differs from the order. Nothing was added yet.",
 }
 
+_ON_ITS_WAY = "Refund on its way"
+
 _REFUSED = "The refund could not be made. Your credit is on your balance again. Please try again later."
 _UNDER_WAY = "Stripe has not answered yet. Your credit is set aside and we keep asking; there is nothing more to do."
 
@@ -40,18 +44,30 @@ class PurchaseRow:
     order_id: str = ""
     when: str = ""
     price: str = ""
+    reckoning: str = ""
     credited: str = ""
     status: str = ""
     status_words: str = ""
     note: str = ""
     refundable: bool = False
+    receipt: str = ""
+    invoice: str = ""
+    unsettled: bool = False
+
+
+# In the page itself, as soon as the row is drawn.
+_BRING_INTO_SIGHT = "requestAnimationFrame(() => document.querySelector('tr.named')?.scrollIntoView({block: 'center'}))"
 
 
 class CreditsState(rx.State):
-    """The person's purchases, newest first, and the one whose refund is being asked about (``returning``)."""
+    """The person's purchases, newest first, and the one whose refund is being asked about (``returning``).
+
+    ``named`` is the purchase that the address names.
+    """
 
     loaded: bool = False
     purchases: list[PurchaseRow] = []
+    named: str = ""
     asking: bool = False
     returning: PurchaseRow = PurchaseRow()
     busy: bool = False
@@ -64,14 +80,31 @@ class CreditsState(rx.State):
 
     @handled
     async def load(self):
-        """Read the purchases."""
+        """Read the purchases, and bring the one that the address names into sight."""
         self.asking = self.busy = False
         await self._read()
+        self.named = self._row(self.router.url.query_parameters.get("order", "")).order_id
+        # The watch is begun here, since it ends at once where it finds no purchases.
+        return [CreditsState.watch, *([rx.call_script(_BRING_INTO_SIGHT)] if self.named else [])]
 
     @handled
     async def reread(self):
         """Something has changed while the page is open."""
         await self._read()
+
+    @rx.event(background=True)
+    @explaining
+    async def watch(self):
+        """While something is under way at Stripe or a bank, look again, so that nobody has to reload.
+
+        Whatever brings the news writes it into the books: the webhook, or the reconciler where that was lost.
+        """
+        for _ in range(limits.PURCHASES_LOOKS):
+            async with self:
+                if not any(row.unsettled for row in self.purchases):
+                    return
+            await asyncio.sleep(limits.PURCHASES_LOOK_SECONDS)
+            yield [CreditsState.reread, BalanceState.refresh]
 
     @rx.event
     def ask_refund(self, order_id: str):
@@ -101,7 +134,7 @@ class CreditsState(rx.State):
             self.asking = False
             yield rx.toast.success(f"Refunded. {self.returning.price} is on its way back to your card.")
         self.busy = False
-        yield BalanceState.refresh
+        yield [BalanceState.refresh, CreditsState.watch]
 
     async def _read(self) -> None:
         person = await signed_in(self)
@@ -119,14 +152,41 @@ class CreditsState(rx.State):
 
 
 def _row(order: OrderView) -> PurchaseRow:
-    pending = "Waiting for your bank" if order.waiting else "Not paid yet"
     return PurchaseRow(
         order_id=order.id,
         when=day_and_time(order.completed_at or order.created_at),
-        price=format_usd(order.price_nanos),
+        price=format_usd(order.paid_nanos),
+        reckoning=_reckoning(order),
         credited=format_usd(order.credit_nanos),
-        status=order.status,
-        status_words=_STATUS_WORDS.get(order.status, pending),
-        note=_STATUS_NOTES.get(order.status, ""),
+        status="returning" if order.refund_pending else order.status,
+        status_words=_ON_ITS_WAY if order.refund_pending else _status(order),
+        note=" ".join(_notes(order)),
         refundable=order.refundable,
+        receipt=order.receipt_url or "",
+        invoice=order.invoice_url or "",
+        unsettled=order.status == "pending" or order.refund_pending,
     )
+
+
+def _status(order: OrderView) -> str:
+    return _STATUS_WORDS.get(order.status, "Waiting for your bank" if order.waiting else "Not paid yet")
+
+
+def _notes(order: OrderView) -> list[str]:
+    notes = ["Auto top-up."] if order.auto else []
+    if order.refund_pending:
+        return [*notes, "Its credit is set aside until Stripe has made the refund."]
+    return [*notes, _STATUS_NOTES[order.status]] if order.status in _STATUS_NOTES else notes
+
+
+def _reckoning(order: OrderView) -> str:
+    """How the sum came about, where it is not simply the price: the price, less a code, plus tax."""
+    if not order.discount_nanos and not order.tax_nanos:
+        return ""
+    parts = [format_usd(order.price_nanos)]
+    if order.discount_nanos:
+        parts.append(f"\N{MINUS SIGN} {format_usd(order.discount_nanos)} code")
+    if order.tax_nanos:
+        parts.append(f"+ {format_usd(order.tax_nanos)} tax")
+    # A line may break between the parts, not within one.
+    return " ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)

@@ -6,7 +6,9 @@ import reflex as rx
 
 from projectloom.db import in_thread
 from projectloom.metering.receipts import Receipt, read_receipt
+from projectloom.metering.receipts import ReceiptLine as Line
 from projectloom.money import usd_string
+from projectloom.pricing import TOKENS_PER_RATE
 from projectloom.state.models import model_labels
 from projectloom.state.session import handled, signed_in
 from projectloom.state.thread import payer_words
@@ -14,7 +16,7 @@ from projectloom.state.thread import payer_words
 
 @dataclass(frozen=True)
 class ReceiptLine:
-    """Tokens of one pool at their rate."""
+    """Tokens of one pool, or uses of one kind, at their rate."""
 
     label: str = ""
     tokens: str = ""
@@ -49,7 +51,7 @@ class ReceiptState(rx.State):
         self.model = labels.get(found.model, found.model)
         self.total = _dollars(found.charged_nanos if found.funding == "credits" else found.provider_cost_nanos)
         self.lines = [
-            ReceiptLine(line.label, f"{line.tokens:,}", f"${line.rate_usd_per_million}", _dollars(line.cost_nanos))
+            ReceiptLine(line.label, f"{line.quantity:,}", _rate(line), _dollars(line.cost_nanos))
             for line in found.lines
         ]
         self.facts = _facts(found)
@@ -65,6 +67,11 @@ class ReceiptState(rx.State):
 def _dollars(nanos: int) -> str:
     """The exact amount: a receipt hides no digit."""
     return f"${usd_string(nanos)}"
+
+
+def _rate(line: Line) -> str:
+    """The rate as its column has it, per million; any other measure is said."""
+    return f"${line.rate_usd}" if line.per == TOKENS_PER_RATE else f"${line.rate_usd} per {line.per:,}"
 
 
 def _facts(found: Receipt) -> list[ReceiptFact]:

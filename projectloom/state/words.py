@@ -50,7 +50,7 @@ def words_in(tokens: int) -> str:
     return f"about {int(words.quantize(Decimal(1).scaleb(-places))):,} words"
 
 
-def calendar_day(moment: datetime) -> str:
+def calendar_day(moment: date) -> str:
     """``"14 Nov 2026"``."""
     return f"{moment.day} {moment:%b %Y}"
 

@@ -3,11 +3,13 @@
 import csv
 import io
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from projectloom.clock import now
 from projectloom.limits import STATEMENT_PAGE
 from tests.browser import walks
 from tests.browser.test_screens import assert_fits
@@ -89,7 +91,10 @@ def test_the_statement_tells_every_movement_with_a_balance_that_continues(page: 
     page.get_by_test_id("close-receipt").click()
     expect(receipt).to_have_count(0)
     rows.last.get_by_test_id("statement-purchase").click()
-    expect(page).to_have_url(re.compile("/credits$"))
+    expect(page).to_have_url(re.compile(r"/credits/?\?order=ord_\w+$"))
+    expect(page.locator("tr.named")).to_have_count(1)
+    expect(page.locator("tr.named")).to_be_in_viewport()
+    expect(page.locator("tr.named")).to_contain_text("Refunded")
 
 
 def test_the_filter_of_the_statement_is_in_the_address_and_in_the_file(page: Page):
@@ -99,7 +104,7 @@ def test_the_filter_of_the_statement_is_in_the_address_and_in_the_file(page: Pag
     rows = page.get_by_test_id(ROW)
     expect(rows).to_have_count(6)
     for part, count in (("purchases", 2), ("replies", 1), ("refunds", 3), ("given", 0)):
-        chip = page.locator(f"[data-kind={part}]")
+        chip = page.locator(f"[data-choice={part}]")
         chip.click()
         expect(page).to_have_url(re.compile(rf"/statement/?\?kind={part}$"))
         expect(chip).to_have_attribute("aria-current", "page")
@@ -109,12 +114,41 @@ def test_the_filter_of_the_statement_is_in_the_address_and_in_the_file(page: Pag
     expect(rows).to_have_count(3)
     page.goto("/statement?kind=purchases")
     expect(rows).to_have_count(2)
-    with page.expect_download() as download:
-        page.get_by_test_id("statement-csv").click()
-    found = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8"))))
-    assert [(line["movement"], line["amount_usd"]) for line in found] == [("Purchase", "10.00"), ("Purchase", "27.00")]
-    page.goto("/statement?kind=nonsense")
+    assert _exported(page) == ["Purchase", "Purchase"]
+    page.goto("/statement?kind=refunds")
+    expect(rows).to_have_count(3)
+    assert _exported(page) == ["Refund or dispute", "Returned to you", "Set aside"]
+    page.goto("/statement?kind=nonsense&range=nonsense")
     expect(rows).to_have_count(6)
+
+
+def test_the_days_of_the_statement_are_chosen_by_name_or_one_by_one_and_kept_with_the_kind(page: Page):
+    walks.join(page, mode="credits", dollars=10)
+    today = now().date()
+    page.goto("/statement")
+    rows = page.get_by_test_id(ROW)
+    for span, count in (("this_month", 1), ("last_month", 0), ("this_year", 1)):
+        page.locator(f"[data-choice={span}]").click()
+        expect(page.locator(f"[data-choice={span}]")).to_have_attribute("aria-current", "page")
+        expect(rows).to_have_count(count)
+    page.locator("[data-choice=purchases]").click()
+    expect(page).to_have_url(re.compile(r"\?kind=purchases&range=this_year$"))
+    page.locator("[data-choice=days]").click()
+    # They begin with the days that were shown.
+    expect(page.get_by_test_id("statement-since")).to_have_value(f"{today.year}-01-01")
+    page.get_by_test_id("statement-until").fill(f"{today - timedelta(days=1)}")
+    page.get_by_test_id("statement-since").fill("2020-01-01")
+    page.get_by_test_id("statement-days").click()
+    expect(rows).to_have_count(0)
+    assert _exported(page) == []
+    page.get_by_test_id("statement-until").fill(f"{today}")
+    page.get_by_test_id("statement-days").click()
+    expect(rows).to_have_count(1)
+    assert _exported(page) == ["Purchase"]
+    page.get_by_test_id("statement-until").fill("2019-12-31")
+    page.get_by_test_id("statement-days").click()
+    expect(page.get_by_text("until must not be before since.")).to_be_visible()
+    expect(rows).to_have_count(1)
 
 
 def test_a_long_statement_shows_more_until_its_first_line(page: Page, site: Website):
@@ -140,7 +174,7 @@ def test_neither_statement_nor_refund_scrolls_sideways(windows: Windows, device:
     expect(page.get_by_test_id("statement-empty")).to_be_visible()
     assert_fits(page, width)
     _buy_refund_buy_and_ask(page)
-    page.goto("/statement")
+    page.goto("/statement?range=days")
     expect(page.get_by_test_id(ROW)).to_have_count(6)
     assert_fits(page, width)
     walks.pay_away(page, 25)
@@ -162,6 +196,14 @@ def _buy_refund_buy_and_ask(page: Page) -> None:
     walks.pay_away(page, 10)
     walks.await_balance(page, "10.00")
     _ask(page)
+
+
+def _exported(page: Page) -> list[str]:
+    """The movements in the file that the page offers."""
+    with page.expect_download() as download:
+        page.get_by_test_id("statement-csv").click()
+    found = csv.DictReader(io.StringIO(download.value.path().read_text("utf-8")))
+    return [line["movement"] for line in found]
 
 
 def _ask(page: Page) -> None:

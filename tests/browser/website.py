@@ -56,6 +56,11 @@ class Website(LiveServer):
         command = [sys.executable, "-m", "tests.browser.grant", email, str(cents), str(times)]
         subprocess.run(command, env=self.environment, cwd=PROJECT_ROOT, check=True, timeout=30)
 
+    def spend(self, email: str, *, cents: int) -> None:
+        """Let a person have spent so much on one reply."""
+        command = [sys.executable, "-m", "tests.browser.spend", email, str(cents)]
+        subprocess.run(command, env=self.environment, cwd=PROJECT_ROOT, check=True, timeout=30)
+
     def ask_books(self, question: str, *values: str) -> list[tuple]:
         """Read from the site's database."""
         connection = sqlite3.connect(f"file:{self.folder / 'projectloom-sandbox.db'}?mode=ro", uri=True)
