@@ -15,8 +15,8 @@ from projectloom.billing.origin import stamp_books
 from projectloom.config import SANDBOX_PREFIX, settings
 from projectloom.db import engine, in_thread
 from projectloom.jobs.periodic import JOBS, keep_running
+from projectloom.jobs.prices import look_at_prices
 from projectloom.jobs.schema import migrate
-from projectloom.metering.cards import store_first_card
 from projectloom.metering.running import runner
 from projectloom.providers import close_providers
 from projectloom.sandbox.app import create_sandbox, start_deliveries, stop_deliveries
@@ -36,8 +36,8 @@ class Service:
     async def running(self) -> AsyncGenerator[None]:
         """From a current schema and a price card to the settlement of every reply that is still being written."""
         await in_thread(migrate)
-        await in_thread(store_first_card)
         await in_thread(stamp_books)
+        await in_thread(look_at_prices)
         warn_unless_sending()
         if self._sandbox is not None:
             await start_deliveries(self._sandbox)

@@ -1,7 +1,7 @@
-"""Token counts, as every floor speaks of them.
+"""Counts of what a call used, as every floor speaks of them.
 
-The pools are exclusive: a token stands in exactly one of them, whatever the provider's own totals overlap. Providers
-make them, pricing multiplies them, the meter keeps them.
+The pools are exclusive: a token stands in exactly one of them, whatever the provider's own totals overlap. Beside them
+stand the uses that cost a fee each. Providers make the counts, pricing multiplies them, the meter keeps them.
 """
 
 from dataclasses import dataclass, fields
@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model call, in exclusive pools. All counts are whole and not negative."""
+    """What one model call used: tokens in exclusive pools, and uses. All counts are whole and not negative."""
 
     input_tokens: int = 0
     """Input that was neither read from nor written to a cache."""
@@ -23,6 +23,10 @@ class Usage:
     """Everything generated, reasoning included."""
     reasoning_tokens: int = 0
     """The part of ``output_tokens`` that was reasoning. For information; never charged again."""
+    web_searches: int = 0
+    """Searches that the provider made on the web. Each costs a fee; what they found is among the input tokens."""
+    flagged: bool = False
+    """The provider's report contradicts itself: its totals are not the sum of these pools, or a running count fell."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

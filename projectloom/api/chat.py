@@ -9,19 +9,17 @@ from projectloom import limits
 from projectloom.accounts.keys import PROVIDERS, clean_key
 from projectloom.api.bodies import id_of, optional_text, read_object
 from projectloom.api.identity import person_of
-from projectloom.api.ui_stream import stream_turn
+from projectloom.api.ui_stream import start_values, stream_turn
 from projectloom.db import in_thread
 from projectloom.errors import InvalidInput
-from projectloom.metering.opening import TurnRequest
 from projectloom.metering.receipts import read_receipt
+from projectloom.metering.requests import TurnRequest
 from projectloom.metering.terms import ROLES
 from projectloom.metering.turn import start_turn, stop_turn
 from projectloom.providers import ChatMessage
 from projectloom.providers.base import Role as ProviderRole
 
 router = APIRouter(prefix="/api")
-
-_MAX_ID_CHARS = 100
 
 
 @router.post("/chat")
@@ -36,21 +34,15 @@ async def post_chat(request: Request) -> StreamingResponse:
     turn = await start_turn(
         TurnRequest(
             user_id=person.user_id,
-            model=optional_text(values, "model", limit=_MAX_ID_CHARS),
+            model=optional_text(values, "model", limit=limits.MAX_ID_CHARS),
             messages=_messages(values.get("messages")),
-            conversation_id=optional_text(values, "conversationId", limit=_MAX_ID_CHARS),
-            max_tokens=_max_tokens(values.get("maxTokens")),
-            own_keys=_own_keys(request),
-            client_request_id=optional_text(values, "clientRequestId", limit=_MAX_ID_CHARS),
+            conversation_id=optional_text(values, "conversationId", limit=limits.MAX_ID_CHARS),
+            max_tokens=max_tokens_of(values.get("maxTokens")),
+            own_keys=own_keys_of(request),
+            client_request_id=optional_text(values, "clientRequestId", limit=limits.MAX_ID_CHARS),
         )
     )
-    start = {
-        "conversationId": turn.conversation_id,
-        "funding": turn.funding,
-        "maxOutputTokens": turn.max_output_tokens,
-        "clamped": turn.clamped,
-    }
-    return stream_turn(person.user_id, turn.turn_id, start)
+    return stream_turn(person.user_id, turn.turn_id, start_values(turn))
 
 
 @router.get("/turns/{turn_id}/stream")
@@ -69,12 +61,14 @@ async def post_turn_stop(request: Request, turn_id: str) -> JSONResponse:
     return JSONResponse({"ok": True})
 
 
-def _own_keys(request: Request) -> dict[str, str]:
+def own_keys_of(request: Request) -> dict[str, str]:
+    """The provider keys that came with a request's headers. Raises InvalidInput for what cannot be one."""
     sent = {provider: request.headers.get(f"x-{provider}-api-key", "").strip() for provider in PROVIDERS}
     return {provider: clean_key(key) for provider, key in sent.items() if key}
 
 
-def _max_tokens(value: object) -> int | None:
+def max_tokens_of(value: object) -> int | None:
+    """An output limit as a client sent it; None when it sent none. Raises InvalidInput."""
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:

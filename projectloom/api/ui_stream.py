@@ -17,7 +17,7 @@ from projectloom.billing.balance import read_balance
 from projectloom.db import in_thread
 from projectloom.errors import LoomError
 from projectloom.metering.receipts import Receipt
-from projectloom.metering.turn import Settled, Text, TurnEvent, watch_turn
+from projectloom.metering.turn import Settled, StartedTurn, Text, TurnEvent, watch_turn
 
 _HEADERS = {
     "x-vercel-ai-ui-message-stream": "v1",
@@ -54,6 +54,16 @@ async def _parts(user_id: str, turn_id: str, start: dict[str, Any]) -> AsyncIter
     except LoomError as error:
         yield _part({"type": "error", "errorText": error.message})
     yield "data: [DONE]\n\n"
+
+
+def start_values(turn: StartedTurn) -> dict[str, Any]:
+    """What a stream tells when it begins: where the exchange is kept, who pays, and how long the reply may be."""
+    return {
+        "conversationId": turn.conversation_id,
+        "funding": turn.funding,
+        "maxOutputTokens": turn.max_output_tokens,
+        "clamped": turn.clamped,
+    }
 
 
 async def _kept_alive(events: AsyncIterator[TurnEvent]) -> AsyncIterator[TurnEvent | None]:

@@ -4,7 +4,7 @@ from sqlmodel import Session, col, select
 
 from projectloom import limits
 from projectloom.clock import now
-from projectloom.conversations.models import Conversation, Message
+from projectloom.conversations.models import Conversation, Message, TitleBy
 from projectloom.errors import InvalidInput, NotFound
 from projectloom.ids import new_id
 from projectloom.texts import is_storable
@@ -65,7 +65,17 @@ def rename(session: Session, *, user_id: str, conversation_id: str, title: str) 
     trimmed = " ".join(title.split())[: limits.MAX_TITLE_CHARS]
     if not trimmed or not is_storable(trimmed):
         raise InvalidInput("A title needs at least one letter.")
-    row.title = trimmed
+    row.title, row.title_by = trimmed, TitleBy.PERSON
+    session.add(row)
+    session.flush()
+
+
+def name_by_model(session: Session, *, user_id: str, conversation_id: str, title: str | None) -> None:
+    """Keep the title that a model gave, unless the person was quicker; with None it stays as it is, for good."""
+    row = session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
+    if row is None or row.user_id != user_id or row.title_by != TitleBy.FIRST_LINE:
+        return
+    row.title, row.title_by = title_of(title) if title and is_storable(title) else row.title, TitleBy.MODEL
     session.add(row)
     session.flush()
 

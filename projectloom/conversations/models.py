@@ -21,6 +21,17 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
+class TitleBy(StrEnum):
+    """Who named a conversation."""
+
+    FIRST_LINE = "first_line"
+    """Nobody yet: it is what the person wrote first."""
+    MODEL = "model"
+    """A model was asked, or cannot be."""
+    PERSON = "person"
+    """The person did, and nobody else does any more."""
+
+
 class Conversation(SQLModel, table=True):
     """A person's conversation."""
 
@@ -30,6 +41,8 @@ class Conversation(SQLModel, table=True):
     id: str = Field(primary_key=True)
     user_id: str = Field(foreign_key="users.id")
     title: str
+    title_by: str = Field(default="first_line", sa_type=String, sa_column_kwargs={"server_default": "first_line"})
+    """Who named it, as :class:`TitleBy`."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -6,11 +6,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from projectloom.clock import now
-from projectloom.db import NanosColumn, UtcDateTime
+from projectloom.db import NanosColumn, SerialColumn, UtcDateTime
 
 
 class Funding(StrEnum):
@@ -20,6 +20,8 @@ class Funding(StrEnum):
     """The person, with their own API key. Costs no credit."""
     CREDITS = "credits"
     """The operator, who is paid from the person's credit."""
+    HOUSE = "house"
+    """The operator, who is paid by nobody: the person did not ask for it."""
 
 
 class TurnState(StrEnum):
@@ -51,6 +53,14 @@ class Completion(StrEnum):
     """It broke off before any text."""
 
 
+class CapScope(StrEnum):
+    """What a cap counts over."""
+
+    DAY = "day"
+    MONTH = "month"
+    CONVERSATION = "conversation"
+
+
 class PriceCardVersion(SQLModel, table=True):
     """One version of the price card. Inserted, never changed."""
 
@@ -60,6 +70,18 @@ class PriceCardVersion(SQLModel, table=True):
     effective_at: datetime = Field(sa_type=UtcDateTime)
     source: str
     digest: str
+    card_json: str = Field(sa_type=Text)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class PriceProposal(SQLModel, table=True):
+    """A price card that is not in force. Inserted, never changed; an operator makes a version of it, or does not."""
+
+    __tablename__ = "price_proposals"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=SerialColumn)
+    source: str
+    digest: str = Field(unique=True)
     card_json: str = Field(sa_type=Text)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
@@ -109,11 +131,25 @@ class Turn(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class SpendingCap(SQLModel, table=True):
+    """The most that a person wants to spend from credit in a day, a month or one conversation."""
+
+    __tablename__ = "spending_caps"
+    __table_args__ = (CheckConstraint("limit_nanos > 0", name="positive"),)
+
+    user_id: str = Field(primary_key=True, foreign_key="users.id")
+    scope: str = Field(primary_key=True)
+    limit_nanos: int = Field(sa_type=NanosColumn)
+
+
 class UsageRecord(SQLModel, table=True):
     """What one turn used and cost. Inserted when the turn ends, never changed."""
 
     __tablename__ = "usage_records"
-    __table_args__ = (Index("ix_usage_records_user_id_created_at", "user_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_usage_records_user_id_created_at", "user_id", "created_at"),
+        Index("ix_usage_records_conversation_id", "conversation_id"),
+    )
 
     id: str = Field(primary_key=True)
     turn_id: str = Field(foreign_key="turns.id", unique=True)
@@ -129,8 +165,11 @@ class UsageRecord(SQLModel, table=True):
     cache_write_1h_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    web_searches: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     estimated: bool
     """Counted by us, because the provider did not tell."""
+    flagged: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """The provider's report contradicts itself; see :class:`projectloom.tokens.Usage`."""
     provider_cost_nanos: int = Field(sa_type=NanosColumn)
     """What the provider asks for it at the card's rates, without markup."""
     charged_nanos: int = Field(sa_type=NanosColumn)

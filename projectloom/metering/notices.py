@@ -1,4 +1,6 @@
-"""What people are told about their spending: that little is left, at most once a day."""
+"""What people are told about their spending: that little is left, at most once a day, and how far a cap is used."""
+
+from typing import Any
 
 from sqlmodel import Session
 
@@ -9,7 +11,10 @@ from projectloom.config import settings
 from projectloom.ledger.accounts import posted_credit
 from projectloom.mails.models import MailKind
 from projectloom.mails.outbox import put_mail
+from projectloom.metering.caps import WORDS, CapView, caps_of
 from projectloom.money import format_usd
+
+CAP_ALERT_PERCENTS = (50, 80, 100)
 
 
 def tell_low_balance(session: Session, *, user_id: str, charged_nanos: int) -> None:
@@ -35,3 +40,28 @@ def tell_low_balance(session: Session, *, user_id: str, charged_nanos: int) -> N
         ),
         dedupe_key=f"low_balance:{user_id}:{now():%Y-%m-%d}",
     )
+
+
+def tell_caps(session: Session, *, user_id: str, conversation_id: str | None, charged_nanos: int) -> None:
+    """After a charge that is recorded already, write a mail for each cap that it brought to 50, 80 or 100 per cent."""
+    for cap in caps_of(session, user_id=user_id, conversation_id=conversation_id):
+        before = cap.spent_nanos - charged_nanos
+        passed = [p for p in CAP_ALERT_PERCENTS if before * 100 < cap.limit_nanos * p <= cap.spent_nanos * 100]
+        to = email_of(session, user_id=user_id) if passed else None
+        if to is not None:
+            put_mail(session, user_id=user_id, to=to, **_cap_mail(user_id, cap, passed[-1], conversation_id))
+
+
+def _cap_mail(user_id: str, cap: CapView, percent: int, conversation_id: str | None) -> dict[str, Any]:
+    name, limit = WORDS[cap.scope], format_usd(cap.limit_nanos)
+    window = conversation_id if cap.resets_at is None else cap.resets_at.isoformat()
+    body = (
+        f"You set a {name} cap of {limit}, and {format_usd(cap.spent_nanos)} is spent. {cap.renewal}",
+        f"You can change your caps in the settings: {settings().public_url}{routes.SETTINGS}\n",
+    )
+    return {
+        "kind": MailKind.CAP,
+        "subject": f"{percent} % of your {name} cap is used",
+        "body": "\n\n".join(body),
+        "dedupe_key": f"cap:{user_id}:{cap.scope}:{window}:{cap.limit_nanos}:{percent}",
+    }

@@ -5,18 +5,27 @@ from typing import Literal
 
 from sqlmodel import Session
 
-from projectloom.accounts.keys import open_key
-from projectloom.config import settings
 from projectloom.db import reading
-from projectloom.errors import CreditsUnavailable, InsufficientCredits, LoomError, PromptTooLong
+from projectloom.errors import (
+    CapReached,
+    CreditsUnavailable,
+    InsufficientCredits,
+    LoomError,
+    MissingApiKey,
+    PromptTooLong,
+)
 from projectloom.metering.cards import VersionedCard, current_card
 from projectloom.metering.models import Funding
+from projectloom.metering.payers import model_and_key, payer_of
+from projectloom.metering.requests import TurnRequest
 from projectloom.metering.send import history_of
-from projectloom.metering.terms import funding_of, terms_of
+from projectloom.metering.terms import Asked, Terms, terms_of
 from projectloom.money import ZERO, Nanos
 from projectloom.pricing import PricedModel, charge, likely_tokens, typical_page_cost
 from projectloom.providers import ChatMessage
 from projectloom.tokens import Usage
+
+Obstacle = Literal["insufficient_credits", "cap_reached", "missing_api_key", "prompt_too_long", "credits_unavailable"]
 
 # A typical reply, for the lower end of the range. The upper end is the hold's exact bound.
 TYPICAL_REPLY_TOKENS = 350
@@ -32,8 +41,12 @@ class Estimate:
     max_output_tokens: int
     clamped: bool
     """The balance covers only a shorter reply."""
-    obstacle: Literal["insufficient_credits", "missing_api_key", "prompt_too_long", "credits_unavailable"] | None = None
+    obstacle: Obstacle | None = None
     """Why it could not be sent now; the error's code."""
+    obstacle_words: str = ""
+    """The same in words."""
+    capped: bool = False
+    """It is a cap of the person's that covers only a shorter reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,47 +72,51 @@ def estimate(user_id: str, model_id: str, conversation_id: str | None, draft: st
         UnknownModel, NotFound, InvalidInput: as sending it would.
     """
     with reading() as session:
-        versioned = current_card(session)
-        model = versioned.card.model(model_id)
-        funding = funding_of(session, user_id)
         history = history_of(session, user_id, conversation_id)
-        messages = (*history, ChatMessage("user", draft))
+        request = TurnRequest(user_id, model_id, (*history, ChatMessage("user", draft)), conversation_id)
+        versioned = current_card(session)
+        funding = payer_of(session, request)
         try:
-            return _estimate(
-                session, user_id=user_id, versioned=versioned, model=model, funding=funding, messages=messages
-            )
-        except (InsufficientCredits, PromptTooLong, CreditsUnavailable) as error:
+            model, has_key = _model(session, request, versioned, funding)
+            asked = Asked(user_id, versioned, model, funding, request.messages, conversation_id)
+            return _estimate(asked, terms_of(session, asked), has_key=has_key)
+        except (InsufficientCredits, CapReached, PromptTooLong, CreditsUnavailable) as error:
             return _blocked(funding, error)
 
 
-def _estimate(
-    session: Session,
-    *,
-    user_id: str,
-    versioned: VersionedCard,
-    model: PricedModel,
-    funding: Funding,
-    messages: tuple[ChatMessage, ...],
-) -> Estimate:
-    if funding == Funding.CREDITS and settings().operator_key(model.provider) is None:
-        raise CreditsUnavailable(provider=model.provider)
-    terms = terms_of(session, user_id=user_id, versioned=versioned, model=model, funding=funding, messages=messages)
-    prompt = sum(likely_tokens(message.text) for message in messages)
+def _model(
+    session: Session, request: TurnRequest, versioned: VersionedCard, funding: Funding
+) -> tuple[PricedModel, bool]:
+    try:
+        return model_and_key(session, request, versioned, funding)[0], True
+    except MissingApiKey:
+        return versioned.card.model(request.model or ""), False
+
+
+def _estimate(asked: Asked, terms: Terms, *, has_key: bool) -> Estimate:
+    prompt = sum(likely_tokens(message.text) for message in asked.messages)
     typical = Usage(input_tokens=prompt, output_tokens=min(TYPICAL_REPLY_TOKENS, terms.max_output_tokens))
-    has_key = funding == Funding.CREDITS or open_key(
-        session, user_id=user_id, provider=model.provider, master_secret=settings().master_secret
-    )
     longest = Usage(input_tokens=prompt, output_tokens=terms.max_output_tokens)
+    card, model_id = asked.versioned.card, asked.model.id
     return Estimate(
-        funding=funding,
-        likely_nanos=charge(versioned.card, model.id, typical),
-        at_most_nanos=terms.hold_nanos or charge(versioned.card, model.id, longest),
+        funding=asked.funding,
+        likely_nanos=charge(card, model_id, typical),
+        at_most_nanos=terms.hold_nanos or charge(card, model_id, longest),
         max_output_tokens=terms.max_output_tokens,
         clamped=terms.clamped,
+        capped=terms.capped,
         obstacle=None if has_key else "missing_api_key",
     )
 
 
 def _blocked(funding: Funding, error: LoomError) -> Estimate:
     obstacle = error.code
-    return Estimate(funding, ZERO, ZERO, 0, clamped=False, obstacle=obstacle)  # pyright: ignore[reportArgumentType]
+    return Estimate(
+        funding,
+        ZERO,
+        ZERO,
+        0,
+        clamped=False,
+        obstacle=obstacle,  # pyright: ignore[reportArgumentType]
+        obstacle_words=error.message,
+    )

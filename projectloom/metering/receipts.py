@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from projectloom import limits
 from projectloom.db import reading
 from projectloom.errors import NotFound
 from projectloom.metering.cards import card_version
@@ -16,11 +17,13 @@ from projectloom.tokens import Usage
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """One pool of tokens at its rate."""
+    """One pool of tokens, or the uses of one kind, at its rate."""
 
     label: str
-    tokens: int
-    rate_usd_per_million: str
+    quantity: int
+    rate_usd: str
+    """For so many as ``per`` says."""
+    per: int
     cost_nanos: Nanos
 
 
@@ -43,6 +46,8 @@ class Receipt:
     held_nanos: Nanos
     clamped: bool
     price_version: int
+    markup_percent: str
+    """What is added to the provider's price, in per cent."""
     entry_id: str | None
     error_message: str | None
     created_at: datetime
@@ -68,6 +73,36 @@ def read_receipt(user_id: str, turn_id: str) -> Receipt:
         return _receipt(session, turn, record)
 
 
+def read_usage_receipt(user_id: str, usage_id: str) -> Receipt:
+    """The receipt that belongs to a person's usage record.
+
+    Raises:
+        NotFound: there is no such record, or it is somebody else's.
+    """
+    with reading() as session:
+        record = session.get(UsageRecord, usage_id)
+        if record is None or record.user_id != user_id:
+            raise NotFound("There is no such usage record.")
+        return _receipt(session, session.get_one(Turn, record.turn_id), record)
+
+
+def list_receipts(user_id: str, *, before: str | None = None, source: str | None = None) -> list[Receipt]:
+    """One page of a person's receipts, the latest first, older than the usage record ``before`` if it is given."""
+    query = (
+        select(UsageRecord, Turn)
+        .join(Turn, col(Turn.id) == col(UsageRecord.turn_id))
+        .where(UsageRecord.user_id == user_id)
+        .order_by(col(UsageRecord.id).desc())
+        .limit(limits.USAGE_PAGE)
+    )
+    if before is not None:
+        query = query.where(UsageRecord.id < before)
+    if source is not None:
+        query = query.where(UsageRecord.source == source)
+    with reading() as session:
+        return [_receipt(session, turn, record) for record, turn in session.exec(query).all()]
+
+
 def receipts_of(user_id: str, conversation_id: str) -> dict[str, Receipt]:
     """The receipts of a conversation's turns, by turn id. Empty when the conversation is somebody else's."""
     query = (
@@ -81,7 +116,8 @@ def receipts_of(user_id: str, conversation_id: str) -> dict[str, Receipt]:
 
 def _receipt(session: Session, turn: Turn, record: UsageRecord | None) -> Receipt:
     usage = Usage() if record is None else _usage(record)
-    lines = reply_lines(card_version(session, turn.price_version), turn.model, usage)
+    card = card_version(session, turn.price_version)
+    lines = reply_lines(card, turn.model, usage)
     return Receipt(
         turn_id=turn.id,
         usage_id=record.id if record else None,
@@ -98,11 +134,13 @@ def _receipt(session: Session, turn: Turn, record: UsageRecord | None) -> Receip
         held_nanos=Nanos(turn.held_nanos),
         clamped=turn.clamped,
         price_version=turn.price_version,
+        markup_percent=f"{card.markup_percent.normalize():f}",
         entry_id=record.entry_id if record else None,
         error_message=turn.error_message,
         created_at=turn.created_at,
         lines=tuple(
-            ReceiptLine(line.label, line.tokens, f"{line.rate.normalize():f}", ceil_nanos(line.cost)) for line in lines
+            ReceiptLine(line.label, line.quantity, f"{line.rate.normalize():f}", line.per, ceil_nanos(line.cost))
+            for line in lines
         ),
     )
 
@@ -115,4 +153,6 @@ def _usage(record: UsageRecord) -> Usage:
         cache_write_1h_tokens=record.cache_write_1h_tokens,
         output_tokens=record.output_tokens,
         reasoning_tokens=record.reasoning_tokens,
+        web_searches=record.web_searches,
+        flagged=record.flagged,
     )

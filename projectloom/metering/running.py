@@ -17,10 +17,21 @@ from sqlmodel import col
 
 from projectloom import limits
 from projectloom.db import database_now, in_meter_thread, transaction
-from projectloom.errors import DatabaseUnavailable, ProviderError
+from projectloom.errors import DatabaseUnavailable, LoomError, ProviderError
 from projectloom.metering.models import OPEN_STATES, Completion, Turn, TurnState
 from projectloom.metering.settling import Outcome, dump_usage, settle_turn
-from projectloom.providers import ChatCall, Completed, ProviderName, TextDelta, UsageSeen, stream_chat
+from projectloom.providers import (
+    ChatCall,
+    ChatEvent,
+    Completed,
+    EmbeddingCall,
+    ProviderName,
+    TextDelta,
+    UsageSeen,
+    Vectors,
+    embed,
+    stream_chat,
+)
 from projectloom.tokens import Usage
 
 _log = logging.getLogger(__name__)
@@ -36,8 +47,12 @@ class Feed:
     def __init__(self, turn_id: str) -> None:
         self.turn_id = turn_id
         self.parts: list[str] = []
+        self.size = 0
+        """Of the text, in bytes."""
         self.usage: Usage | None = None
         self.usage_final = False
+        self.vectors: tuple[tuple[float, ...], ...] = ()
+        """What came in place of text. It is not kept: whoever asked waits for it."""
         self.ended = False
         self.stopping = False
         self._news = asyncio.Event()
@@ -46,6 +61,20 @@ class Feed:
     def text(self) -> str:
         """The reply so far."""
         return "".join(self.parts)
+
+    def take(self, event: ChatEvent) -> None:
+        """Keep what a provider's event brings, and wake everyone who waits for text."""
+        match event:
+            case TextDelta(text=text):
+                self.size += len(text.encode())
+                self.parts.append(text)
+                self.tell()
+            case Vectors(values=values):
+                self.vectors = values
+            case UsageSeen(usage=usage, final=final):
+                self.usage, self.usage_final = usage, final
+            case Completed():
+                pass
 
     def tell(self) -> None:
         """Wake everyone who waits."""
@@ -77,12 +106,13 @@ class TurnRunner:
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._closing = False
 
-    def start(self, turn_id: str, provider: str, call: ChatCall) -> None:
+    def start(self, turn_id: str, provider: str, call: ChatCall | EmbeddingCall) -> Feed:
         """Begin the call of a committed turn. Returns at once."""
         feed = Feed(turn_id)
         reading = asyncio.create_task(_consume(feed, cast("ProviderName", provider), call), name=f"reading:{turn_id}")
         self._feeds[turn_id], self._readings[turn_id] = feed, reading
         self._turns[turn_id] = asyncio.create_task(self._run(feed, reading), name=f"turn:{turn_id}")
+        return feed
 
     def feed(self, turn_id: str) -> Feed | None:
         """The feed of a turn that this process runs."""
@@ -149,25 +179,24 @@ def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
     elif not reading.cancelled():
         return reading.result()
     completion = Completion.STOPPED if feed.stopping else Completion.PARTIAL
-    return Outcome(feed.text, feed.usage, feed.usage_final, completion, ProviderError(_BROKE_OFF, kind="broken_stream"))
+    return _outcome(feed, completion, ProviderError(_BROKE_OFF, kind="broken_stream"))
 
 
-async def _consume(feed: Feed, provider: ProviderName, call: ChatCall) -> Outcome:
+def _outcome(feed: Feed, completion: Completion, error: LoomError | None) -> Outcome:
+    return Outcome(feed.text, feed.usage, feed.usage_final, completion, error, answered=bool(feed.vectors))
+
+
+async def _consume(feed: Feed, provider: ProviderName, call: ChatCall | EmbeddingCall) -> Outcome:
     completion, error = Completion.PARTIAL, None
-    size, most = 0, call.max_tokens * limits.MAX_BYTES_PER_TOKEN
+    most = call.max_tokens * limits.MAX_BYTES_PER_TOKEN if isinstance(call, ChatCall) else 0
+    answers = stream_chat(provider, call) if isinstance(call, ChatCall) else embed(call)
     try:
-        async with asyncio.timeout(limits.MAX_TURN_SECONDS), aclosing(stream_chat(provider, call)) as events:
+        async with asyncio.timeout(limits.MAX_TURN_SECONDS), aclosing(answers) as events:
             async for event in events:
-                match event:
-                    case TextDelta(text=text):
-                        size += len(text.encode())
-                        feed.parts.append(text)
-                        feed.tell()
-                    case UsageSeen(usage=usage, final=final):
-                        feed.usage, feed.usage_final = usage, final
-                    case Completed():
-                        completion = Completion.COMPLETE
-                if size > most:
+                feed.take(event)
+                if isinstance(event, Completed):
+                    completion = Completion.COMPLETE
+                if feed.size > most:
                     # A server that ignores the limit it was given would write, and cost, without an end.
                     error = ProviderError(_TOO_MUCH, kind="too_much")
                     break
@@ -179,7 +208,7 @@ async def _consume(feed: Feed, provider: ProviderName, call: ChatCall) -> Outcom
         error = caught
     if completion == Completion.PARTIAL and error is None:
         error = ProviderError(_BROKE_OFF, kind="broken_stream")
-    return Outcome(feed.text, feed.usage, feed.usage_final, completion, error)
+    return _outcome(feed, completion, error)
 
 
 async def _keep_checkpoints(feed: Feed, reading: asyncio.Task[Outcome]) -> None:

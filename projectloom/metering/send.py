@@ -4,7 +4,7 @@ from sqlmodel import Session
 
 from projectloom.conversations.chats import find_conversation, read_messages
 from projectloom.db import in_thread, reading
-from projectloom.metering.opening import TurnRequest
+from projectloom.metering.requests import TurnRequest
 from projectloom.metering.turn import StartedTurn, start_turn
 from projectloom.providers import ChatMessage
 

@@ -20,8 +20,9 @@ from projectloom.ids import new_id
 from projectloom.ledger.holds import capture, void
 from projectloom.metering.cards import card_version
 from projectloom.metering.models import OPEN_STATES, Completion, Funding, Turn, TurnState, UsageRecord
-from projectloom.metering.notices import tell_low_balance
-from projectloom.pricing import charge, provider_cost
+from projectloom.metering.notices import tell_caps, tell_low_balance
+from projectloom.money import ZERO, Nanos
+from projectloom.pricing import PriceCard, charge, provider_cost
 from projectloom.tokens import Usage
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,25 @@ class Outcome:
     usage_final: bool
     completion: Completion
     error: LoomError | None = None
+    answered: bool = False
+    """Something else than text was delivered: vectors, or calls of tools."""
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the person got anything for it."""
+        return self.answered or bool(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a reply comes to, before anybody asks what was held for it."""
+
+    usage: Usage
+    estimated: bool
+    """Counted by us, because the provider did not tell."""
+    provider_cost_nanos: Nanos
+    due_nanos: Nanos
+    """What the person would owe on credits; zero when nothing was delivered."""
 
 
 def settle_turn(turn_id: str, outcome: Outcome) -> bool:
@@ -51,9 +71,9 @@ def settle_turn(turn_id: str, outcome: Outcome) -> bool:
         if not _close(session, turn_id, outcome):
             return False
         turn = session.get_one(Turn, turn_id, populate_existing=True)
-        usage, estimated = _counted(turn, outcome)
-        if usage is not None:
-            _record_usage(session, turn, usage, estimated=estimated, delivered=bool(outcome.text))
+        bill = bill_of(card_version(session, turn.price_version), turn, outcome)
+        if bill is not None:
+            _record_usage(session, turn, bill)
         elif turn.hold_id:
             void(session, hold_id=turn.hold_id)
         write_reply(session, turn_id=turn_id, text=outcome.text)
@@ -62,13 +82,13 @@ def settle_turn(turn_id: str, outcome: Outcome) -> bool:
 
 def _close(session: Session, turn_id: str, outcome: Outcome) -> bool:
     completion = outcome.completion
-    if not outcome.text and completion == Completion.PARTIAL:
+    if not outcome.delivered and completion == Completion.PARTIAL:
         completion = Completion.FAILED
     changed = session.connection().execute(
         update(Turn)
         .where(col(Turn.id) == turn_id, col(Turn.state).in_(OPEN_STATES))
         .values(
-            state=TurnState.SETTLED if outcome.text else TurnState.VOIDED,
+            state=TurnState.SETTLED if outcome.delivered else TurnState.VOIDED,
             completion=completion,
             text=outcome.text,
             usage_json=dump_usage(outcome.usage, final=outcome.usage_final),
@@ -80,9 +100,23 @@ def _close(session: Session, turn_id: str, outcome: Outcome) -> bool:
     return changed.rowcount == 1
 
 
+def bill_of(card: PriceCard, turn: Turn, outcome: Outcome) -> Bill | None:
+    """The bill of a turn at the prices of ``card``; None when neither an answer nor a report came. Changes nothing.
+
+    Raises :class:`projectloom.errors.UnknownModel`.
+    """
+    usage, estimated = _counted(turn, outcome)
+    if usage is None:
+        return None
+    due = charge(card, turn.model, usage) if outcome.delivered else ZERO
+    return Bill(usage, estimated, provider_cost(card, turn.model, usage), due)
+
+
 def _counted(turn: Turn, outcome: Outcome) -> tuple[Usage | None, bool]:
-    """What was used, and whether we estimated it; None when neither text nor a report came."""
+    """What was used, and whether we estimated it; None when neither an answer nor a report came."""
     reported = outcome.usage
+    if outcome.answered and not outcome.text and (reported is None or not reported.total_input_tokens):
+        return Usage(input_tokens=turn.input_estimate), True
     if not outcome.text:
         return reported, reported is not None and not outcome.usage_final
     # A report that denies the text which came with it is no report.
@@ -96,18 +130,16 @@ def _counted(turn: Turn, outcome: Outcome) -> tuple[Usage | None, bool]:
     return replace(reported, output_tokens=output), True
 
 
-def _record_usage(session: Session, turn: Turn, usage: Usage, *, estimated: bool, delivered: bool) -> None:
-    card = card_version(session, turn.price_version)
+def _record_usage(session: Session, turn: Turn, bill: Bill) -> None:
     charged, uncollected, entry_id = 0, 0, None
     if turn.hold_id:
-        due = charge(card, turn.model, usage) if delivered else 0
-        charged = min(due, turn.held_nanos)
-        uncollected = due - charged
+        charged = min(bill.due_nanos, turn.held_nanos)
+        uncollected = bill.due_nanos - charged
         entry_id = capture(session, hold_id=turn.hold_id, amount_nanos=charged)
-        if charged:
-            tell_low_balance(session, user_id=turn.user_id, charged_nanos=charged)
     if uncollected:
         _log.error("usage above the hold", extra={"turn_id": turn.id, "uncollected_nanos": uncollected})
+    if bill.usage.flagged:
+        _log.warning("the provider's usage report contradicts itself", extra={"turn_id": turn.id})
     session.add(
         UsageRecord(
             id=new_id("use"),
@@ -118,9 +150,9 @@ def _record_usage(session: Session, turn: Turn, usage: Usage, *, estimated: bool
             model=turn.model,
             source=turn.source,
             funding=Funding(turn.funding),
-            **asdict(usage),
-            estimated=estimated,
-            provider_cost_nanos=provider_cost(card, turn.model, usage),
+            **asdict(bill.usage),
+            estimated=bill.estimated,
+            provider_cost_nanos=bill.provider_cost_nanos,
             charged_nanos=charged,
             uncollected_nanos=uncollected,
             price_version=turn.price_version,
@@ -129,6 +161,9 @@ def _record_usage(session: Session, turn: Turn, usage: Usage, *, estimated: bool
         )
     )
     session.flush()
+    if charged:
+        tell_low_balance(session, user_id=turn.user_id, charged_nanos=charged)
+        tell_caps(session, user_id=turn.user_id, conversation_id=turn.conversation_id, charged_nanos=charged)
 
 
 def dump_usage(usage: Usage | None, *, final: bool) -> str | None:

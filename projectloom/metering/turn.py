@@ -12,10 +12,11 @@ from sqlmodel import Session
 
 from projectloom import limits
 from projectloom.db import in_thread, reading, transaction
-from projectloom.errors import NotFound
+from projectloom.errors import IdempotencyConflict, NotFound, ProviderError
 from projectloom.metering.models import OPEN_STATES, Turn
-from projectloom.metering.opening import TurnRequest, open_turn
+from projectloom.metering.opening import open_turn
 from projectloom.metering.receipts import Receipt, read_receipt
+from projectloom.metering.requests import TurnRequest
 from projectloom.metering.running import runner
 from projectloom.money import Nanos
 
@@ -73,6 +74,31 @@ async def _open_and_run(request: TurnRequest) -> StartedTurn:
         clamped=turn.clamped,
         held_nanos=Nanos(turn.held_nanos),
     )
+
+
+async def embed_texts(request: TurnRequest) -> tuple[tuple[tuple[float, ...], ...], Receipt]:
+    """The vectors of a request's texts, in their order, and what they cost.
+
+    A caller that leaves does not end it: what the provider made is settled.
+
+    Raises what :func:`projectloom.metering.opening.open_turn` raises, and ProviderError.
+    """
+    return await asyncio.shield(asyncio.ensure_future(_embed_texts(request)))
+
+
+async def _embed_texts(request: TurnRequest) -> tuple[tuple[tuple[float, ...], ...], Receipt]:
+    opened = await in_thread(open_turn, request)
+    turn_id = opened.turn.id
+    if opened.call is None:
+        # Vectors are not kept, so a repeated request has none to be given.
+        raise IdempotencyConflict("This request was answered before. Send it again under another id.")
+    feed = runner.start(turn_id, opened.turn.provider, opened.call)
+    async for _ in feed.follow():
+        pass
+    receipt = await _await_receipt(request.user_id, turn_id)
+    if not feed.vectors:
+        raise ProviderError(receipt.error_message, kind="no_vectors")
+    return feed.vectors, receipt
 
 
 async def watch_turn(user_id: str, turn_id: str) -> AsyncIterator[TurnEvent]:

@@ -105,6 +105,9 @@ def _grouped(
         .group_by(name)
         .order_by(charged.desc(), name)
     )
+    if column != "source":
+        # What the person did not ask for stands among the sources, where it has a name, and is counted nowhere else.
+        query = query.where(col(UsageRecord.funding) != Funding.HOUSE)
     if start is not None:
         query = query.where(col(UsageRecord.created_at) >= start)
     if end is not None:

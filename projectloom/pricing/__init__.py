@@ -1,11 +1,22 @@
 """Prices: a card of models and rates, and the exact arithmetic on it. No database, no clock, no floats."""
 
-from projectloom.pricing.arithmetic import ReplyLine, affordable_output, charge, provider_cost, quote, reply_lines
+from projectloom.pricing.arithmetic import (
+    SEARCHES_PER_RATE,
+    TOKENS_PER_RATE,
+    ReplyLine,
+    affordable_output,
+    charge,
+    provider_cost,
+    quote,
+    reply_lines,
+)
 from projectloom.pricing.bounds import input_bound, likely_tokens
 from projectloom.pricing.card import PriceCard, PricedModel, Rates, Tier, digest, from_json, to_json
 from projectloom.pricing.catalogue import card_from_genai_prices, typical_page_cost
 
 __all__ = [
+    "SEARCHES_PER_RATE",
+    "TOKENS_PER_RATE",
     "PriceCard",
     "PricedModel",
     "Rates",

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
 from typing import NamedTuple
 
+from projectloom.errors import InvalidInput
 from projectloom.money import NANOS_PER_USD, Nanos, ceil_nanos
 from projectloom.pricing.card import PriceCard, PricedModel, Rates
 from projectloom.tokens import Usage
 
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
-_PER_MILLION = -6
+TOKENS_PER_RATE = 1_000_000
+SEARCHES_PER_RATE = 1_000
 
 _LABELS = {
     "input": "Input",
@@ -23,21 +25,27 @@ _LABELS = {
     "cache_write_1h": "Input written to cache for an hour",
     "output": "Output",
 }
+_WEB_SEARCHES = "Web searches"
 
 
 class ReplyLine(NamedTuple):
-    """One line of a receipt: a pool of tokens, its rate and the exact product, before markup and rounding."""
+    """One line of a receipt: what was used, its rate and the exact product, before markup and rounding."""
 
     label: str
-    tokens: int
+    quantity: int
+    """Tokens of a pool, or uses."""
     rate: Decimal
-    """USD per million tokens."""
+    """USD for so many as ``per`` says."""
+    per: int
+    """A million tokens, or a thousand uses."""
     cost: Decimal
     """Exact USD."""
 
 
 def charge(card: PriceCard, model_id: str, usage: Usage) -> Nanos:
-    """What the person pays for this usage: all pools at their rates, plus markup, rounded up once.
+    """What the person pays for this usage: all pools and fees at their rates, plus markup, rounded up once.
+
+    A use that the card has no price for adds nothing: no call of ours could ask for it, so it is the house's.
 
     Raises :class:`projectloom.errors.UnknownModel`.
     """
@@ -51,33 +59,41 @@ def provider_cost(card: PriceCard, model_id: str, usage: Usage) -> Nanos:
         return ceil_nanos(_cost_usd(card.model(model_id), usage))
 
 
-def quote(card: PriceCard, model_id: str, *, input_bound: int, max_output: int) -> Nanos:
-    """The most that a call can be charged when it has at most these tokens.
+def quote(card: PriceCard, model_id: str, *, input_bound: int, max_output: int, max_searches: int = 0) -> Nanos:
+    """The most that a call can be charged when it has at most these tokens and web searches.
 
     Every input token counts at the dearest input rate, since a cache may put it in any pool, and at the dearer tier
-    when the bound crosses its line.
+    when the bound crosses its line. ``input_bound`` has to cover what searches find.
+
+    Raises:
+        UnknownModel: the card does not have the model.
+        InvalidInput: searches are asked for and the card has no price for them. No price, no call.
     """
-    _require_counts(input_bound, max_output)
+    _require_counts(input_bound, max_output, max_searches)
     with localcontext(_EXACT):
-        rates = card.model(model_id).rates_for(input_bound)
-        usd = _usd(input_bound, rates.dearest_input) + _usd(max_output, rates.output)
+        model = card.model(model_id)
+        usd = _before_output(model, input_bound, max_searches) + _tokens_usd(
+            max_output, model.rates_for(input_bound).output
+        )
         return ceil_nanos(usd * _markup_factor(card))
 
 
-def affordable_output(card: PriceCard, model_id: str, *, input_bound: int, available: Nanos) -> int:
+def affordable_output(
+    card: PriceCard, model_id: str, *, input_bound: int, available: Nanos, max_searches: int = 0
+) -> int:
     """The greatest output limit whose :func:`quote` is within ``available``, up to the model's own; 0 if there is none.
 
-    Rounding up to a whole nano never decides: x <= n and ceil(x) <= n are the same for a whole n.
+    Rounding up to a whole nano never decides: x <= n and ceil(x) <= n are the same for a whole n. Raises what
+    :func:`quote` raises.
     """
-    _require_counts(input_bound)
+    _require_counts(input_bound, max_searches)
     with localcontext(_EXACT):
         model = card.model(model_id)
-        rates = model.rates_for(input_bound)
         factor = _markup_factor(card)
-        left = Decimal(available) / NANOS_PER_USD - _usd(input_bound, rates.dearest_input) * factor
+        left = Decimal(available) / NANOS_PER_USD - _before_output(model, input_bound, max_searches) * factor
         if left < 0:
             return 0
-        per_token = _usd(1, rates.output) * factor
+        per_token = _tokens_usd(1, model.rates_for(input_bound).output) * factor
         if per_token == 0:
             return model.max_output_tokens
         # Compared before dividing, as the quotient of a vast balance and a tiny rate has no bound on its digits.
@@ -87,19 +103,33 @@ def affordable_output(card: PriceCard, model_id: str, *, input_bound: int, avail
 
 
 def reply_lines(card: PriceCard, model_id: str, usage: Usage) -> tuple[ReplyLine, ...]:
-    """The pools that hold tokens, as lines of a receipt. Their costs sum to the exact provider cost."""
+    """The pools that hold tokens and the fees, as lines of a receipt. Their costs sum to the exact provider cost."""
     model = card.model(model_id)
     with localcontext(_EXACT):
-        return tuple(
-            ReplyLine(_LABELS[pool], tokens, rate, _usd(tokens, rate))
-            for pool, tokens, rate in _pools(usage, model.rates_for(usage.total_input_tokens))
-            if tokens
-        )
+        return tuple(_lines(model, usage))
+
+
+def _lines(model: PricedModel, usage: Usage) -> Iterator[ReplyLine]:
+    for pool, tokens, rate in _pools(usage, model.rates_for(usage.total_input_tokens)):
+        if tokens:
+            yield ReplyLine(_LABELS[pool], tokens, rate, TOKENS_PER_RATE, _tokens_usd(tokens, rate))
+    if usage.web_searches and model.web_search is not None:
+        fee = _searches_usd(usage.web_searches, model.web_search)
+        yield ReplyLine(_WEB_SEARCHES, usage.web_searches, model.web_search, SEARCHES_PER_RATE, fee)
 
 
 def _cost_usd(model: PricedModel, usage: Usage) -> Decimal:
-    rates = model.rates_for(usage.total_input_tokens)
-    return sum((_usd(tokens, rate) for _, tokens, rate in _pools(usage, rates)), Decimal(0))
+    return sum((line.cost for line in _lines(model, usage)), Decimal(0))
+
+
+def _before_output(model: PricedModel, input_bound: int, max_searches: int) -> Decimal:
+    """The most that all but the output can cost."""
+    prompt = _tokens_usd(input_bound, model.rates_for(input_bound).dearest_input)
+    if not max_searches:
+        return prompt
+    if model.web_search is None:
+        raise InvalidInput("That model has no price for web searches here, so it cannot be asked to make them.")
+    return prompt + _searches_usd(max_searches, model.web_search)
 
 
 def _pools(usage: Usage, rates: Rates) -> Iterator[tuple[str, int, Decimal]]:
@@ -107,8 +137,12 @@ def _pools(usage: Usage, rates: Rates) -> Iterator[tuple[str, int, Decimal]]:
         yield pool, getattr(usage, f"{pool}_tokens"), rate
 
 
-def _usd(tokens: int, rate: Decimal) -> Decimal:
-    return (tokens * rate).scaleb(_PER_MILLION)
+def _tokens_usd(tokens: int, rate: Decimal) -> Decimal:
+    return tokens * rate / TOKENS_PER_RATE
+
+
+def _searches_usd(searches: int, rate: Decimal) -> Decimal:
+    return searches * rate / SEARCHES_PER_RATE
 
 
 def _markup_factor(card: PriceCard) -> Decimal:

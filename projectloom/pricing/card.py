@@ -1,8 +1,9 @@
-"""The price card: which models there are, and what a million of their tokens costs.
+"""The price card: which models there are, and what a million of their tokens and a thousand of their uses cost.
 
 A card is a plain immutable value. It can only be built whole and sane (rates finite and not negative, tiers rising), so
 that arithmetic never has to ask. Its JSON form is canonical: the same prices always make the same text and the same
-digest, which is how a usage record can prove what it was charged by.
+digest, which is how a usage record can prove what it was charged by. Format 2 knows fees per use; a card without any
+is still written as format 1, so that every card that was ever stored keeps its text and its digest.
 """
 
 import hashlib
@@ -23,7 +24,8 @@ MAX_RATE_USD = Decimal(100_000)
 MAX_MARKUP_PERCENT = Decimal(10_000)
 MAX_DECIMAL_PLACES = 12
 
-_FORMAT = 1
+_FORMAT_WITHOUT_FEES = 1
+_FORMAT = 2
 _DECIMAL = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?", re.ASCII)
 
 
@@ -81,6 +83,8 @@ class PricedModel:
     """What to choose it for, in a few plain words."""
     rates: Rates
     tiers: tuple[Tier, ...] = ()
+    web_search: Decimal | None = None
+    """USD per thousand web searches. None is no price, which is not zero: no call may ask for a search."""
 
     def __post_init__(self) -> None:
         if not self.id or not self.label:
@@ -91,6 +95,8 @@ class PricedModel:
         _require_whole(self.max_output_tokens, f"model {self.id}: max_output_tokens", least=0)
         if self.kind == "chat" and not self.max_output_tokens:
             raise ValueError(f"model {self.id}: a chat model without output")
+        if self.web_search is not None:
+            _require_decimal(self.web_search, MAX_RATE_USD, f"model {self.id}: fee web_search")
         line, below = -1, self.rates
         for tier in self.tiers:
             if tier.above_input_tokens <= line:
@@ -140,10 +146,11 @@ class PriceCard:
 
 def to_json(card: PriceCard) -> str:
     """The card as canonical JSON: sorted keys, no spaces, decimals as plain strings without trailing zeros."""
+    with_fees = any(model.web_search is not None for model in card.models)
     value = {
-        "format": _FORMAT,
+        "format": _FORMAT if with_fees else _FORMAT_WITHOUT_FEES,
         "markup_percent": _plain(card.markup_percent),
-        "models": [_model_to_value(model) for model in card.models],
+        "models": [_model_to_value(model) | (_fees_to_value(model) if with_fees else {}) for model in card.models],
         "source": card.source,
     }
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -152,10 +159,12 @@ def to_json(card: PriceCard) -> str:
 def from_json(text: str) -> PriceCard:
     """The card that :func:`to_json` wrote. Raises ``ValueError`` for anything that is not a whole and sane card."""
     value = _object(json.loads(text), {"format", "markup_percent", "models", "source"}, "card")
-    if value["format"] != _FORMAT:
+    form = _whole(value["format"], "format")
+    if form not in (_FORMAT_WITHOUT_FEES, _FORMAT):
         raise ValueError("unknown price card format")
+    with_fees = form == _FORMAT
     return PriceCard(
-        models=tuple(_model_from_value(entry) for entry in _list(value["models"], "models")),
+        models=tuple(_model_from_value(entry, with_fees=with_fees) for entry in _list(value["models"], "models")),
         markup_percent=_decimal(value["markup_percent"], "markup_percent"),
         source=_text(value["source"], "source"),
     )
@@ -183,9 +192,13 @@ def _model_to_value(model: PricedModel) -> dict[str, Any]:
     }
 
 
-def _model_from_value(entry: object) -> PricedModel:
-    names = {pool.name for pool in fields(PricedModel)}
-    value = _object(entry, names, "model")
+def _fees_to_value(model: PricedModel) -> dict[str, Any]:
+    return {"fees": {"web_search": None if model.web_search is None else _plain(model.web_search)}}
+
+
+def _model_from_value(entry: object, *, with_fees: bool) -> PricedModel:
+    names = {part.name for part in fields(PricedModel)} - {"web_search"}
+    value = _object(entry, names | {"fees"} if with_fees else names, "model")
     return PricedModel(
         id=_text(value["id"], "id"),
         # The constructor refuses other words; the cast only tells the type checker so.
@@ -197,7 +210,13 @@ def _model_from_value(entry: object) -> PricedModel:
         good_at=_text(value["good_at"], "good_at"),
         rates=_rates_from_value(value["rates"]),
         tiers=tuple(_tier_from_value(tier) for tier in _list(value["tiers"], "tiers")),
+        web_search=_fee_from_value(value["fees"]) if with_fees else None,
     )
+
+
+def _fee_from_value(entry: object) -> Decimal | None:
+    fee = _object(entry, {"web_search"}, "fees")["web_search"]
+    return None if fee is None else _decimal(fee, "fee web_search")
 
 
 def _tier_from_value(entry: object) -> Tier:

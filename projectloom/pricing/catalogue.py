@@ -53,6 +53,10 @@ _OFFERS = (
     ),
 )
 
+# Who reports how often a reply searched the web. OpenAI's Chat Completions API reports no number, and a fee that nobody
+# counts is no price: its models are offered without searches.
+_COUNTS_SEARCHES: frozenset[Provider] = frozenset({"anthropic"})
+
 
 def card_from_genai_prices(markup_percent: Decimal | int = 0, *, on: date) -> PriceCard:
     """A card of the models on offer, at the rates that genai-prices holds for the day ``on`` (UTC).
@@ -93,6 +97,7 @@ def _priced(offer: _Offer, price: "ModelPrice") -> PricedModel:
         rates=_rates(offer, price, 0),
         # A tier "starts" above its line: the first request that pays it has one token more.
         tiers=tuple(Tier(line, _rates(offer, price, line + 1)) for line in _lines(price)),
+        web_search=_rate(price, "web_searches_kcount", 0) if offer.provider in _COUNTS_SEARCHES else None,
     )
 
 

@@ -14,12 +14,16 @@ from projectloom.providers.base import (
     ChatMessage,
     ChatProvider,
     Completed,
+    EmbeddingCall,
     ProviderName,
     TextDelta,
     UsageSeen,
+    Vectors,
 )
 from projectloom.providers.connections import close_providers
+from projectloom.providers.embeddings import embed
 from projectloom.providers.openai import OpenAIChat
+from projectloom.providers.reports import usage_of_response
 
 __all__ = [
     "ChatCall",
@@ -27,11 +31,15 @@ __all__ = [
     "ChatMessage",
     "ChatProvider",
     "Completed",
+    "EmbeddingCall",
     "ProviderName",
     "TextDelta",
     "UsageSeen",
+    "Vectors",
     "close_providers",
+    "embed",
     "stream_chat",
+    "usage_of_response",
 ]
 
 _PROVIDERS: dict[ProviderName, ChatProvider] = {"anthropic": AnthropicChat(), "openai": OpenAIChat()}

@@ -1,12 +1,10 @@
 """Anthropic's Messages API, through the official SDK.
 
 The stream is ``message_start`` (input and cache usage), content blocks, ``message_delta`` (cumulative output, the
-reason) and ``message_stop``: https://platform.claude.com/docs/en/build-with-claude/streaming. ``input_tokens`` excludes
-the cache pools, so they are exclusive as they come.
+reason) and ``message_stop``: https://platform.claude.com/docs/en/build-with-claude/streaming.
 """
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -21,15 +19,13 @@ from projectloom.providers.base import (
     Completed,
     Reason,
     TextDelta,
-    UsageSeen,
-    credible_count,
     storable_text,
 )
 from projectloom.providers.connections import http_client, timeouts
 from projectloom.providers.failures import from_error_event, require_sendable_key
 from projectloom.providers.relay import relay
+from projectloom.providers.reports import RunningUsage, anthropic_usage
 from projectloom.providers.sse import ServerEvent
-from projectloom.tokens import Usage
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -88,7 +84,9 @@ def _message(message: ChatMessage) -> MessageParam:
 class _Reader:
     def __init__(self) -> None:
         self.done = False
-        self._usage: Usage | None = None
+        self._usage = RunningUsage()
+        # The last report that can be true. A later one leaves out what has not changed.
+        self._report: dict[str, Any] = {"output_tokens": 0}
         self._reason: Reason | None = None
         self._model: str | None = None
         self._spoke = False
@@ -120,8 +118,7 @@ class _Reader:
     def _start(self, message: dict[str, Any]) -> list[ChatEvent]:
         model = message.get("model")
         self._model = model if isinstance(model, str) else None
-        self._usage = _first_usage(message.get("usage"))
-        return [UsageSeen(self._usage, final=False)] if self._usage else []
+        return self._count(_report(message))
 
     def _text(self, part: dict[str, Any], kind: str) -> list[ChatEvent]:
         text = part.get("text")
@@ -134,73 +131,27 @@ class _Reader:
         reason = _object(body, "delta").get("stop_reason")
         if isinstance(reason, str):
             self._reason = _REASONS.get(reason, "other")
-        usage = _later_usage(self._usage, body.get("usage"))
-        # A reply with text in it has output: a count of none is no count.
-        if usage is None or (self._spoke and usage.output_tokens == 0):
-            return []
-        self._usage = usage
-        return [UsageSeen(usage, final=self._reason is not None)]
+        told = _report(body)
+        # Without a count of its own it says nothing of what came since the start.
+        return self._count(told) if "output_tokens" in told else []
+
+    def _count(self, told: dict[str, Any]) -> list[ChatEvent]:
+        report = self._report | told
+        seen = self._usage.take(anthropic_usage(report), spoke=self._spoke, final=self._reason is not None)
+        if seen:
+            self._report = report
+        return [*seen]
 
     def _stop(self) -> list[ChatEvent]:
         self.done = True
         return [Completed(self._reason or "other", self._model)]
 
 
-def _first_usage(raw: object) -> Usage | None:
-    """The usage of ``message_start``, or None when it cannot be true: no call has an empty prompt."""
-    if not isinstance(raw, dict):
-        return None
-    report = cast("dict[str, Any]", raw)
-    plain = credible_count(report.get("input_tokens"))
-    read = _optional_count(report, "cache_read_input_tokens")
-    written = _optional_count(report, "cache_creation_input_tokens")
-    raw_split = report.get("cache_creation")
-    split = cast("dict[str, Any]", raw_split) if isinstance(raw_split, dict) else {}
-    if plain is None or read is None or written is None:
-        return None
-    for_5m = _optional_count(split, "ephemeral_5m_input_tokens")
-    for_1h = _optional_count(split, "ephemeral_1h_input_tokens")
-    output = _optional_count(report, "output_tokens")
-    if for_5m is None or for_1h is None or output is None:
-        return None
-    # What the total has beyond the split, all of it where there is no split, was written for five minutes.
-    usage = Usage(plain, read, max(for_5m, written - for_1h), for_1h, output, 0)
-    return usage if usage.total_input_tokens else None
-
-
-def _later_usage(before: Usage | None, raw: object) -> Usage | None:
-    """The usage of ``message_delta``: cumulative, with the input repeated or left out; None when it cannot be true."""
-    if not isinstance(raw, dict):
-        return None
-    report = cast("dict[str, Any]", raw)
-    output = credible_count(report.get("output_tokens"))
-    if output is None:
-        return None
-    if before is None:
-        return _first_usage(report)
-    pools = {
-        "input_tokens": report.get("input_tokens"),
-        "cache_read_tokens": report.get("cache_read_input_tokens"),
-        "cache_write_5m_tokens": report.get("cache_creation_input_tokens"),
-    }
-    counts = {pool: credible_count(value) for pool, value in pools.items() if value is not None}
-    known = {pool: count for pool, count in counts.items() if count is not None}
-    if len(known) < len(counts):
-        return None
-    if "cache_write_5m_tokens" in known:
-        # Only the total is repeated here; how much of it was for an hour was said at the start.
-        known["cache_write_5m_tokens"] = max(0, known["cache_write_5m_tokens"] - before.cache_write_1h_tokens)
-    details = report.get("output_tokens_details")
-    thinking = cast("dict[str, Any]", details).get("thinking_tokens") if isinstance(details, dict) else None
-    reasoning = min(credible_count(thinking) or 0, output)
-    usage = replace(before, **known, output_tokens=output, reasoning_tokens=reasoning)
-    return usage if usage.total_input_tokens else None
-
-
-def _optional_count(report: dict[str, Any], name: str) -> int | None:
-    """The count of this name: 0 if it is left out, None if it is there and cannot be true."""
-    value = report.get(name)
-    return 0 if value is None else credible_count(value)
+def _report(message: dict[str, Any]) -> dict[str, Any]:
+    """What the usage of a message says; what is null is left out."""
+    raw = message.get("usage")
+    report = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+    return {name: value for name, value in report.items() if value is not None}
 
 
 def _object(body: dict[str, Any], name: str) -> dict[str, Any]:

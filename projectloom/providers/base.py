@@ -5,7 +5,6 @@ reported so far, and only :class:`Completed` says that the provider ended the re
 without an error and without ``Completed``, was cut: its reply is partial.
 """
 
-import math
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -15,9 +14,6 @@ from projectloom.tokens import Usage
 ProviderName = Literal["anthropic", "openai"]
 Role = Literal["system", "user", "assistant"]
 Reason = Literal["stop", "length", "refusal", "other"]
-
-# More tokens than any model takes or makes. A report above it is an error of the provider's, not a count.
-MAX_CREDIBLE_TOKENS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,23 @@ class ChatCall:
     api_key: str = field(repr=False)
     base_url: str | None = None
     """As the provider's SDK takes it; None is the provider's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingCall:
+    """One call for vectors, with all that it needs. Neither the texts nor the key show in its repr."""
+
+    model: str
+    texts: tuple[str, ...] = field(repr=False)
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """One vector for each text, in their order."""
+
+    values: tuple[tuple[float, ...], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ class Completed:
     """The model that answered, as the provider names it; None if it did not say."""
 
 
-ChatEvent = TextDelta | UsageSeen | Completed
+ChatEvent = TextDelta | Vectors | UsageSeen | Completed
 
 
 class ChatProvider(Protocol):
@@ -85,13 +98,3 @@ def storable_text(text: str) -> str:
     if text.isascii():
         return text.replace("\0", "") if "\0" in text else text
     return text.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def credible_count(value: object) -> int | None:
-    """A reported number of tokens, or None when it is no such number: missing, negative, NaN, text, absurd."""
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        # JSON has one kind of number, and some compatible servers write whole ones as 12.0.
-        value = int(value)
-    if type(value) is not int or not 0 <= value <= MAX_CREDIBLE_TOKENS:
-        return None
-    return value

@@ -2,7 +2,6 @@
 
 Text comes in choice deltas, then a chunk with the finish reason, then (asked for by ``include_usage``) one with the
 usage and no choices, then ``[DONE]`` (https://platform.openai.com/docs/api-reference/chat-streaming).
-``prompt_tokens`` includes cached tokens and ``completion_tokens`` the reasoning, so the exclusive pools are made here.
 """
 
 from collections.abc import AsyncGenerator
@@ -25,15 +24,13 @@ from projectloom.providers.base import (
     Completed,
     Reason,
     TextDelta,
-    UsageSeen,
-    credible_count,
     storable_text,
 )
 from projectloom.providers.connections import http_client, timeouts
 from projectloom.providers.failures import from_error_event, require_sendable_key
 from projectloom.providers.relay import relay
+from projectloom.providers.reports import RunningUsage, openai_usage
 from projectloom.providers.sse import ServerEvent
-from projectloom.tokens import Usage
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -65,6 +62,8 @@ async def _open(call: ChatCall) -> httpx2.Response:
         max_completion_tokens=call.max_tokens,
         stream=True,
         stream_options={"include_usage": True},
+        # A project may default to a dearer tier than the card's. Other servers may not know the word.
+        service_tier=openai.omit if call.base_url else "default",
         # The SDK would add the operator's organization from the environment, also to other people's keys.
         extra_headers={"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit},
     )
@@ -85,6 +84,7 @@ def _message(message: ChatMessage) -> ChatCompletionMessageParam:
 class _Reader:
     def __init__(self) -> None:
         self.done = False
+        self._usage = RunningUsage()
         self._reason: Reason | None = None
         self._model: str | None = None
         self._spoke = False
@@ -101,7 +101,9 @@ class _Reader:
         model = body.get("model")
         if isinstance(model, str) and model:
             self._model = model
-        return [*self._choices(body.get("choices")), *self._usage(body.get("usage"))]
+        found = self._choices(body.get("choices"))
+        usage = openai_usage(body.get("usage"))
+        return [*found, *self._usage.take(usage, spoke=self._spoke, final=self._reason is not None)]
 
     def _choices(self, raw: object) -> list[ChatEvent]:
         if raw is None:
@@ -130,40 +132,3 @@ class _Reader:
             # A refusal in words comes under an ordinary finish reason.
             self._reason = "refusal" if self._refused else _REASONS.get(reason, "other")
         return found
-
-    def _usage(self, raw: object) -> list[ChatEvent]:
-        usage = _usage(raw)
-        # A reply with text in it has output: a count of none is no count.
-        if usage is None or (self._spoke and usage.output_tokens == 0):
-            return []
-        return [UsageSeen(usage, final=self._reason is not None)]
-
-
-def _usage(raw: object) -> Usage | None:
-    """The exclusive pools of a usage report, summing to its totals; None when it cannot be true."""
-    if not isinstance(raw, dict):
-        return None
-    report = cast("dict[str, Any]", raw)
-    prompt = credible_count(report.get("prompt_tokens"))
-    output = credible_count(report.get("completion_tokens"))
-    cached = _detail(report, "prompt_tokens_details", "cached_tokens")
-    written = _detail(report, "prompt_tokens_details", "cache_write_tokens")
-    if not prompt or output is None or cached is None or written is None or cached > prompt:
-        return None
-    # Writes are reported "unadjusted": where they overlap with the cached tokens, the prompt's total decides.
-    written = min(written, prompt - cached)
-    reasoning = _detail(report, "completion_tokens_details", "reasoning_tokens") or 0
-    return Usage(
-        input_tokens=prompt - cached - written,
-        cache_read_tokens=cached,
-        cache_write_5m_tokens=written,
-        output_tokens=output,
-        reasoning_tokens=min(reasoning, output),
-    )
-
-
-def _detail(report: dict[str, Any], group: str, name: str) -> int | None:
-    """A count out of a group of details: 0 if it is left out, None if it is there and cannot be true."""
-    details = report.get(group)
-    value = cast("dict[str, Any]", details).get(name) if isinstance(details, dict) else None
-    return 0 if value is None else credible_count(value)

@@ -14,7 +14,7 @@ from projectloom.jobs.audit import report, run_audit
 from projectloom.ledger.accounts import Balances, read_balances
 from projectloom.ledger.credits import top_up
 from projectloom.metering.models import Turn
-from projectloom.metering.opening import TurnRequest
+from projectloom.metering.requests import TurnRequest
 from projectloom.metering.receipts import Receipt
 from projectloom.metering.running import runner
 from projectloom.metering.turn import Settled, StartedTurn, Text, start_turn, watch_turn
@@ -73,6 +73,7 @@ class World:
                     user_id=self.person,
                     status=OrderStatus.COMPLETED,
                     completed_at=now(),
+                    paid_cents=cents,
                     price_cents=cents,
                     bonus_cents=0,
                     currency="usd",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projectloom.errors import UnknownModel
+from projectloom.errors import InvalidInput, UnknownModel
 from projectloom.money import Nanos
 from projectloom.pricing import (
     PriceCard,
@@ -39,6 +39,10 @@ def a_card(markup: str = "0") -> PriceCard:
     return PriceCard((model,), Decimal(markup), "a test")
 
 
+def with_searches(card: PriceCard, fee: str) -> PriceCard:
+    return replace(card, models=tuple(replace(model, web_search=Decimal(fee)) for model in card.models))
+
+
 def exact_nanos(card: PriceCard, usage: Usage, *, with_markup: bool) -> Fraction:
     """A second, separate calculation, in fractions."""
     model = card.models[0]
@@ -49,7 +53,7 @@ def exact_nanos(card: PriceCard, usage: Usage, *, with_markup: bool) -> Fraction
             rates = tier.rates
     usd = sum(
         (Fraction(getattr(usage, f"{pool}_tokens")) * Fraction(getattr(rates, pool)) / 10**6 for pool in POOLS),
-        Fraction(0),
+        Fraction(usage.web_searches) * Fraction(model.web_search or 0) / 1_000,
     )
     return usd * 10**9 * ((1 + Fraction(card.markup_percent) / 100) if with_markup else 1)
 
@@ -108,6 +112,8 @@ def test_a_model_without_a_price_is_refused() -> None:
 def test_negative_bounds_are_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="negative"):
         quote(a_card(), MODEL, input_bound=-1, max_output=0)
+    with pytest.raises(ValueError, match="negative"):
+        quote(a_card(), MODEL, input_bound=0, max_output=0, max_searches=-1)
 
 
 def test_with_debt_or_nothing_available_no_output_is_affordable() -> None:
@@ -122,10 +128,32 @@ def test_the_affordable_output_never_exceeds_what_the_model_can_make() -> None:
 def test_receipt_lines_name_only_pools_with_tokens_and_sum_to_the_cost() -> None:
     lines = reply_lines(a_card(), MODEL, Usage(input_tokens=1_000, cache_read_tokens=7, output_tokens=20))
     assert lines == (
-        ("Input", 1_000, Decimal(2), Decimal("0.002")),
-        ("Input read from cache", 7, Decimal("0.1"), Decimal("0.0000007")),
-        ("Output", 20, Decimal(10), Decimal("0.0002")),
+        ("Input", 1_000, Decimal(2), 1_000_000, Decimal("0.002")),
+        ("Input read from cache", 7, Decimal("0.1"), 1_000_000, Decimal("0.0000007")),
+        ("Output", 20, Decimal(10), 1_000_000, Decimal("0.0002")),
     )
+
+
+def test_searches_are_charged_by_the_thousand_beside_the_tokens_and_shown_as_a_line() -> None:
+    usage = Usage(output_tokens=20, web_searches=3)
+    assert charge(with_searches(a_card("10"), "10"), MODEL, usage) == 11 * (20 * 10_000 + 3 * 10_000_000) // 10
+    assert reply_lines(with_searches(a_card(), "10"), MODEL, usage)[1:] == (
+        ("Web searches", 3, Decimal(10), 1_000, Decimal("0.03")),
+    )
+
+
+def test_a_search_without_a_price_cannot_be_asked_for_and_costs_the_person_nothing() -> None:
+    with pytest.raises(InvalidInput):
+        quote(a_card(), MODEL, input_bound=1, max_output=1, max_searches=1)
+    with pytest.raises(InvalidInput):
+        affordable_output(a_card(), MODEL, input_bound=1, available=Nanos(10**9), max_searches=1)
+    assert charge(a_card(), MODEL, Usage(output_tokens=20, web_searches=3)) == 20 * 10_000
+    assert len(reply_lines(a_card(), MODEL, Usage(output_tokens=20, web_searches=3))) == 1
+
+
+def test_a_search_that_is_free_may_be_asked_for() -> None:
+    free = with_searches(a_card(), "0")
+    assert quote(free, MODEL, input_bound=0, max_output=1, max_searches=9) == 10_000
 
 
 @given(cards(), usages())
@@ -140,37 +168,45 @@ def test_the_arithmetic_does_not_depend_on_the_callers_decimal_context(card: Pri
         assert charge(card, MODEL, usage) == ceil(exact_nanos(card, usage, with_markup=True))
 
 
-@given(cards(), usages(), st.sampled_from(POOLS), st.integers(1, 1_000_000))
-def test_more_tokens_in_any_pool_never_cost_less(card: PriceCard, usage: Usage, pool: str, more: int) -> None:
-    name = f"{pool}_tokens"
+@given(
+    cards(), usages(), st.sampled_from([*(f"{pool}_tokens" for pool in POOLS), "web_searches"]), st.integers(1, 10**6)
+)
+def test_more_of_anything_never_costs_less(card: PriceCard, usage: Usage, name: str, more: int) -> None:
     greater = replace(usage, **{name: getattr(usage, name) + more})
     assert 0 <= charge(card, MODEL, usage) <= charge(card, MODEL, greater)
 
 
-@given(cards(), usages(), st.integers(0, 1_000), st.integers(0, 1_000))
+@given(cards(), usages(), st.integers(0, 1_000), st.integers(0, 1_000), st.integers(0, 10))
 def test_no_usage_within_the_bounds_costs_more_than_the_quote(
-    card: PriceCard, usage: Usage, spare_input: int, spare_output: int
+    card: PriceCard, usage: Usage, spare_input: int, spare_output: int, spare_searches: int
 ) -> None:
+    searches = 0 if card.models[0].web_search is None else usage.web_searches + spare_searches
     most = quote(
         card,
         MODEL,
         input_bound=usage.total_input_tokens + spare_input,
         max_output=usage.output_tokens + spare_output,
+        max_searches=searches,
     )
     assert charge(card, MODEL, usage) <= most
 
 
-@given(cards(), tokens, st.integers(-10, 10**13))
+@given(cards(), tokens, st.integers(-10, 10**13), st.integers(0, 10))
 def test_the_affordable_output_is_the_greatest_whose_quote_is_covered(
-    card: PriceCard, bound: int, available: int
+    card: PriceCard, bound: int, available: int, searches: int
 ) -> None:
     most = card.models[0].max_output_tokens
-    affordable = affordable_output(card, MODEL, input_bound=bound, available=Nanos(available))
+    searches = 0 if card.models[0].web_search is None else searches
+
+    def quoted(output: int) -> int:
+        return quote(card, MODEL, input_bound=bound, max_output=output, max_searches=searches)
+
+    affordable = affordable_output(card, MODEL, input_bound=bound, available=Nanos(available), max_searches=searches)
     assert 0 <= affordable <= most
     if affordable:
-        assert quote(card, MODEL, input_bound=bound, max_output=affordable) <= available
+        assert quoted(affordable) <= available
     if affordable < most:
-        assert quote(card, MODEL, input_bound=bound, max_output=affordable + 1) > available
+        assert quoted(affordable + 1) > available
 
 
 @given(cards(), usages())

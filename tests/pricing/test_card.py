@@ -12,7 +12,7 @@ from hypothesis import given
 from projectloom.pricing import PriceCard, Rates, Tier, digest, from_json, to_json
 
 from .strategies import cards
-from .test_arithmetic import a_card
+from .test_arithmetic import a_card, with_searches
 
 
 @given(cards())
@@ -52,7 +52,10 @@ BAD_CARDS: dict[str, Callable[[dict[str, Any]], object]] = {
     "an unknown pool": lambda card: card["models"][0]["rates"].update(audio="1"),
     "a negative markup": lambda card: card.update(markup_percent="-5"),
     "no markup": lambda card: card.pop("markup_percent"),
-    "another format": lambda card: card.update(format=2),
+    "another format": lambda card: card.update(format=3),
+    "a format that is text": lambda card: card.update(format="1"),
+    "the newer format without its fees": lambda card: card.update(format=2),
+    "the older format with fees": lambda card: card["models"][0].update(fees={"web_search": "10"}),
     "models that are no list": lambda card: card.update(models={}),
     "a model that is no object": lambda card: card.update(models=["gpt"]),
     "two models of one id": lambda card: card.update(models=card["models"] * 2),
@@ -72,6 +75,55 @@ BAD_CARDS: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_a_card_that_is_not_sane_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
     with pytest.raises(ValueError):
         from_json(_edit(change))
+
+
+def with_fees(change: Callable[[dict[str, Any]], object]) -> str:
+    value = json.loads(to_json(with_searches(a_card(), "10")))
+    change(value["models"][0]["fees"])
+    return json.dumps(value)
+
+
+BAD_FEES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a negative fee": lambda fees: fees.update(web_search="-10"),
+    "a fee that is NaN": lambda fees: fees.update(web_search="NaN"),
+    "a fee that is a number": lambda fees: fees.update(web_search=10),
+    "an absurd fee": lambda fees: fees.update(web_search="9999999"),
+    "no fee": lambda fees: fees.pop("web_search"),
+    "an unknown fee": lambda fees: fees.update(storage_search="1"),
+}
+
+
+@pytest.mark.parametrize("change", BAD_FEES.values(), ids=BAD_FEES.keys())
+def test_a_fee_that_is_not_sane_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
+    with pytest.raises(ValueError):
+        from_json(with_fees(change))
+
+
+def test_a_card_with_fees_is_of_the_newer_format_and_one_without_a_price_for_searches_says_null() -> None:
+    priced, unpriced = with_searches(a_card(), "10.00").models[0], replace(a_card().models[0], id="other")
+    card = PriceCard((priced, unpriced), Decimal(0), "a test")
+    value = json.loads(to_json(card))
+    assert value["format"] == 2
+    assert [model["fees"] for model in value["models"]] == [{"web_search": "10"}, {"web_search": None}]
+    assert from_json(to_json(card)) == card
+
+
+# As the first release wrote it into databases; the digest is the one it stored beside it.
+STORED = (
+    '{"format":1,"markup_percent":"7.5","models":[{"context_tokens":1000000,"good_at":"Trying","id":"a-model",'
+    '"kind":"chat","label":"A model","max_output_tokens":128000,"provider":"anthropic","rates":{"cache_read":"0.1",'
+    '"cache_write_1h":"4","cache_write_5m":"2.5","input":"2","output":"10"},"tiers":[{"above_input_tokens":272000,'
+    '"rates":{"cache_read":"0.2","cache_write_1h":"8","cache_write_5m":"5","input":"4","output":"15"}}]}],'
+    '"source":"a test"}'
+)
+STORED_DIGEST = "ac98b45187ca9441a6303a06fb329662df4b10f1f286d3c3c77f6bda22841c46"
+
+
+def test_a_card_that_was_stored_before_there_were_fees_keeps_its_text_and_its_digest() -> None:
+    card = from_json(STORED)
+    assert to_json(card) == STORED
+    assert digest(card) == STORED_DIGEST
+    assert card.models[0].web_search is None
 
 
 def test_text_that_is_not_json_is_refused() -> None:

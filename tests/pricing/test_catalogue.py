@@ -63,6 +63,11 @@ def test_each_long_context_tier_is_the_published_one(card: PriceCard, model_id: 
     assert [rate for _, rate in tiers[0].rates.items()] == [Decimal(figure) for figure in figures]
 
 
+def test_searches_have_a_price_where_the_provider_counts_them(card: PriceCard) -> None:
+    for model in card.models:
+        assert model.web_search == (Decimal(10) if model.provider == "anthropic" else None)
+
+
 def test_a_model_without_a_price_is_refused(card: PriceCard) -> None:
     with pytest.raises(UnknownModel) as refusal:
         card.model("gpt-3")

@@ -125,6 +125,8 @@ O_DONE = b"data: [DONE]\n\n"
 O_START = o_chunk({"role": "assistant", "content": ""})
 O_WHOLE = (O_START, o_text("Hello"), o_text("!"), o_chunk({}, "stop"), o_usage(O_COUNTS), O_DONE)
 
+O_TITLE = (O_START, o_text('"Rivers and '), o_text('their names."'), o_chunk({}, "stop"), o_usage(O_COUNTS), O_DONE)
+
 PROVIDERS: tuple[ProviderName, ...] = ("anthropic", "openai")
 both = pytest.mark.parametrize("provider", PROVIDERS)
 

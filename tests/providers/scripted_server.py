@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-# Steps of a script beside bytes: wait so many seconds; break the connection off with a reset; hang until let go.
-Step = bytes | float | str
+# Steps of a script beside bytes: wait so many seconds or for an event; break the connection off with a reset; hang
+# until let go.
+Step = bytes | float | str | asyncio.Event
 RESET = "reset"
 HANG = "hang"
 
@@ -78,14 +79,17 @@ class ScriptedServer:
         method, path, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        script = self.scripts[min(len(self.asked), len(self.scripts) - 1)]
-        self.asked.append(Asked(method, path, headers, json.loads(raw) if raw else {}))
+        asked = Asked(method, path, headers, json.loads(raw) if raw else {})
+        script = self._script_for(asked)
+        self.asked.append(asked)
         for step in script:
             if isinstance(step, bytes):
                 writer.write(step)
                 await writer.drain()
             elif isinstance(step, float):
                 await asyncio.sleep(step)
+            elif isinstance(step, asyncio.Event):
+                await step.wait()
             elif step == RESET:
                 opened: socket.socket = writer.get_extra_info("socket")
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -97,6 +101,10 @@ class ScriptedServer:
                 self.left_by_client.set()
                 return False
         return script[-1:] == [LAST]
+
+    def _script_for(self, asked: Asked) -> Sequence[Step]:
+        del asked
+        return self.scripts[min(len(self.asked), len(self.scripts) - 1)]
 
 
 LAST = b"0\r\n\r\n"

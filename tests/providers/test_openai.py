@@ -61,6 +61,7 @@ async def test_the_request_carries_the_key_the_limit_and_asks_for_usage(monkeypa
 async def test_cached_tokens_are_taken_out_of_the_prompt() -> None:
     usage = O_COUNTS | {
         "prompt_tokens": 1_000,
+        "total_tokens": 1_015,
         "prompt_tokens_details": {"cached_tokens": 600, "cache_write_tokens": 300, "audio_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 9},
     }
@@ -166,3 +167,11 @@ async def test_a_usage_that_cannot_be_true_is_no_usage(usage: object) -> None:
     assert text_of(events) == "Hi"
     assert usages_of(events) == []
     assert is_complete(events)
+
+
+async def test_openai_itself_is_asked_for_the_tier_that_the_card_prices_and_other_servers_are_not(monkeypatch):
+    async with ScriptedServer([stream(*O_WHOLE)]) as server:
+        await collect("openai", call_to(f"{server.url}/v1"))
+        monkeypatch.setattr("projectloom.providers.openai.BASE_URL", f"{server.url}/v1")
+        await collect("openai", call_to(f"{server.url}/v1", base_url=None))
+    assert [asked.body.get("service_tier") for asked in server.asked] == [None, "default"]

@@ -1,0 +1,106 @@
+"""Titles: asked for once, at the house's expense where credits pay, and never over a name that a person gave."""
+
+import asyncio
+
+from projectloom.assistants.titles import name_conversations
+from projectloom.conversations.chats import rename, set_deleted
+from projectloom.conversations.models import Conversation
+from projectloom.db import reading, transaction
+from projectloom.metering.receipts import list_receipts
+from projectloom.metering.usage import summarize_usage
+from tests.providers.dialects import O_TITLE, O_WHOLE
+from tests.providers.scripted_server import refusal, stream
+
+CHAT = stream(*O_WHOLE)
+TITLE = stream(*O_TITLE)
+
+
+def title_of(conversation_id: str) -> tuple[str, str]:
+    with reading() as session:
+        row = session.get_one(Conversation, conversation_id)
+        return row.title, row.title_by
+
+
+async def test_a_conversation_is_named_once_after_its_first_reply(world):
+    async with world(CHAT, TITLE) as w:
+        assert await name_conversations() == 0
+        started = await w.start()
+        await w.watch(started.turn_id)
+        assert await name_conversations() == 1
+        assert title_of(started.conversation_id) == ("Rivers and their names", "model")
+        assert await name_conversations() == 0
+        assert len(w.provider.asked) == 2
+        asked = w.provider.asked[-1].body
+        assert asked["model"] == "gpt-6-luna"
+        assert "Hello there" in asked["messages"][-1]["content"]
+
+
+async def test_a_title_is_the_house_s_expense_and_the_balance_falls_by_the_reply_alone(world):
+    async with world(CHAT, TITLE) as w:
+        before = w.balances.posted_nanos
+        started = await w.start()
+        _, receipt = await w.watch(started.turn_id)
+        await name_conversations()
+        assert before - w.balances.posted_nanos == receipt.charged_nanos
+        title = next(one for one in list_receipts(w.person) if one.source == "title")
+        assert (title.funding, title.charged_nanos, title.held_nanos, title.entry_id) == ("house", 0, 0, None)
+        assert title.provider_cost_nanos > 0
+        summary = summarize_usage(w.person, "all_time")
+        assert (summary.count, summary.total_nanos) == (1, receipt.charged_nanos)
+        assert {line.name: line.count for line in summary.by_source} == {"chat": 1, "title": 1}
+
+
+async def test_a_title_with_own_keys_is_asked_with_the_person_s_stored_key(world):
+    from projectloom.workspace.preferences import save_provider_key
+
+    async with world(CHAT, TITLE, mode="own") as w:
+        save_provider_key(w.person, "openai", "sk-own-0123456789")
+        started = await w.start()
+        await w.watch(started.turn_id)
+        await name_conversations()
+        assert title_of(started.conversation_id)[1] == "model"
+        assert w.provider.asked[-1].headers["authorization"] == "Bearer sk-own-0123456789"
+        assert all(one.funding == "own_key" for one in list_receipts(w.person))
+
+
+async def test_without_a_stored_key_the_first_line_stays_and_nothing_is_asked(world):
+    async with world(CHAT, mode="own") as w:
+        started = await w.start(own_keys={"openai": "sk-once-0123456789"})
+        await w.watch(started.turn_id)
+        assert await name_conversations() == 1
+        assert title_of(started.conversation_id) == ("Hello there", "model")
+        assert (len(w.provider.asked), await name_conversations()) == (1, 0)
+
+
+async def test_a_provider_that_fails_leaves_the_first_line_and_is_not_asked_again(world):
+    async with world(CHAT, refusal(500, {"error": {"message": "no"}})) as w:
+        started = await w.start()
+        await w.watch(started.turn_id)
+        await name_conversations()
+        assert title_of(started.conversation_id) == ("Hello there", "model")
+        assert await name_conversations() == 0
+
+
+async def test_a_name_that_a_person_gave_is_never_overruled(world):
+    slow_title = [TITLE[0], 0.3, *TITLE[1:]]
+    async with world(CHAT, slow_title) as w:
+        started = await w.start()
+        await w.watch(started.turn_id)
+        naming = asyncio.create_task(name_conversations())
+        await asyncio.sleep(0.1)
+        with transaction() as session:
+            rename(session, user_id=w.person, conversation_id=started.conversation_id, title="My rivers")
+        await naming
+        assert title_of(started.conversation_id) == ("My rivers", "person")
+
+
+async def test_a_deleted_conversation_and_an_empty_answer_name_nothing(world):
+    empty = stream(O_WHOLE[0], *O_WHOLE[3:])
+    async with world(CHAT, CHAT, empty) as w:
+        gone, kept = await w.start(), await w.start()
+        for started in (gone, kept):
+            await w.watch(started.turn_id)
+        with transaction() as session:
+            set_deleted(session, user_id=w.person, conversation_id=gone.conversation_id, deleted=True)
+        assert await name_conversations() == 1
+        assert title_of(kept.conversation_id) == ("Hello there", "model")
