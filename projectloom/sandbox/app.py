@@ -21,10 +21,10 @@ from projectloom.sandbox import (
     stripe_api,
     stripe_door,
 )
-from projectloom.sandbox.anthropic_prompt import AnthropicFault
+from projectloom.sandbox.anthropic_content import AnthropicFault
 from projectloom.sandbox.control_actions import ControlFault
 from projectloom.sandbox.deliveries import WEBHOOK_PATH, Deliveries, start_deliveries, stop_deliveries
-from projectloom.sandbox.openai_prompt import OpenAIFault
+from projectloom.sandbox.openai_content import OpenAIFault
 from projectloom.sandbox.store import Store
 from projectloom.sandbox.stripe_forms import StripeFault
 
@@ -44,8 +44,8 @@ def create_sandbox(settings: Settings) -> FastAPI:
     app.include_router(control_api.control_api_router(settings, store, deliveries.wake), prefix="/control/api")
     app.include_router(control_page.control_page_router(settings, store, deliveries.wake), prefix="/control")
     app.include_router(mailbox.mailbox_router(settings, store), prefix="/mailbox")
-    app.include_router(anthropic_api.anthropic_router(settings), prefix="/anthropic")
-    app.include_router(openai_api.openai_router(settings), prefix="/openai")
+    app.include_router(anthropic_api.anthropic_router(settings, store), prefix="/anthropic")
+    app.include_router(openai_api.openai_router(settings, store), prefix="/openai")
     app.add_exception_handler(StripeFault, stripe_door.answer_fault)
     app.add_exception_handler(ControlFault, control_api.answer_fault)
     app.add_exception_handler(checkout_page.PageFault, checkout_page.answer_fault)

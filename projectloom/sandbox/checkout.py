@@ -8,7 +8,7 @@ import sqlite3
 from enum import StrEnum
 from typing import Any
 
-from projectloom.sandbox import store, stripe_cards, stripe_charges, stripe_invoices
+from projectloom.sandbox import store, stripe_cards, stripe_charges, stripe_invoices, stripe_setups
 from projectloom.sandbox.events import emit
 from projectloom.sandbox.store import Kept
 from projectloom.sandbox.stripe_cards import Behaviour
@@ -18,6 +18,16 @@ from projectloom.sandbox.stripe_objects import customer_details, payment_error, 
 
 BANK_ANSWER_SECONDS = 4.0
 _SESSION = "checkout.session"
+_NAME = "Sandbox Buyer"
+_ADDRESS = {
+    "city": "San Francisco",
+    "country": "US",
+    "line1": "1 Sandbox Street",
+    "line2": None,
+    "postal_code": "94103",
+    "state": "CA",
+}
+"""What the buyer fills in where the page asks for it, which this one does without showing it."""
 
 
 class Outcome(StrEnum):
@@ -30,6 +40,14 @@ class Outcome(StrEnum):
     """A delayed method: the session completes unpaid, and the bank confirms after a while."""
     LATER_FAILED = "later_failed"
     """The same, but the bank refuses."""
+    SAVED = "saved"
+    """A card is saved for later and nothing is paid."""
+
+
+_BY_METHOD = {
+    "card": frozenset({Outcome.PAID, Outcome.DECLINED}),
+    "us_bank_account": frozenset({Outcome.LATER_PAID, Outcome.LATER_FAILED}),
+}
 
 
 def find_session(db: sqlite3.Connection, session_id: str) -> Kept | None:
@@ -57,6 +75,16 @@ def saves_card(kept: Kept) -> bool:
     return kept.private["payment_intent_data"].get("setup_future_usage") == "off_session"
 
 
+def possible(session: dict[str, Any]) -> frozenset[Outcome]:
+    """What a buyer can do with an open session."""
+    if session["mode"] == "setup":
+        return frozenset({Outcome.SAVED, Outcome.CANCEL})
+    if not session["amount_total"]:
+        return frozenset({Outcome.PAID, Outcome.CANCEL})
+    offered = [_BY_METHOD[kind] for kind in session["payment_method_types"]]
+    return frozenset({Outcome.CANCEL}).union(*offered)
+
+
 def act(db: sqlite3.Connection, kept: Kept, outcome: Outcome, card: Behaviour = Behaviour.OK) -> dict[str, Any]:
     """Do to an open session what the buyer chose, and return it as it is then; ``card`` is how a saved one behaves.
 
@@ -69,6 +97,8 @@ def act(db: sqlite3.Connection, kept: Kept, outcome: Outcome, card: Behaviour = 
             return _decline(db, kept)
         case Outcome.PAID:
             return _pay(db, kept, card)
+        case Outcome.SAVED:
+            return _save(db, kept, card)
         case Outcome.LATER_PAID | Outcome.LATER_FAILED:
             return _ask_the_bank(db, kept, confirmed=outcome is Outcome.LATER_PAID)
 
@@ -93,6 +123,17 @@ def _pay(db: sqlite3.Connection, kept: Kept, card: Behaviour) -> dict[str, Any]:
         intent = stripe_charges.succeed(db, intent, method)
         session = _completed(kept.body, intent) | {"payment_status": "paid"}
     session = _invoiced(db, Kept(kept.seq, session, kept.private), customer)
+    store.update(db, session)
+    emit(db, "checkout.session.completed", session)
+    return session
+
+
+def _save(db: sqlite3.Connection, kept: Kept, card: Behaviour) -> dict[str, Any]:
+    kept, customer = _with_customer(db, kept)
+    intent = stripe_setups.succeed(
+        db, kept, customer=customer["id"] if customer else None, email=_email(kept.body), behaviour=card
+    )
+    session = _completed(kept.body, None) | {"setup_intent": intent["id"]}
     store.update(db, session)
     emit(db, "checkout.session.completed", session)
     return session
@@ -159,12 +200,30 @@ def _with_customer(db: sqlite3.Connection, kept: Kept) -> tuple[Kept, dict[str, 
     """The session with its customer, who is made where the session needs one that it was not given."""
     session = kept.body
     if session["customer"]:
-        return kept, living_customer(db, session["customer"])
-    wanted = session["customer_creation"] == "always" or session["invoice_creation"]["enabled"] or saves_card(kept)
-    if not wanted:
+        return kept, _updated(db, kept, living_customer(db, session["customer"]))
+    invoiced = session["invoice_creation"] is not None and session["invoice_creation"]["enabled"]
+    if not (session["customer_creation"] == "always" or invoiced or saves_card(kept)):
         return kept, None
-    customer = new_customer(db, metadata={}, email=_email(session), name="Sandbox Buyer")
+    customer = new_customer(db, metadata={}, email=_email(session), name=_NAME, address=_address(session))
     return Kept(kept.seq, session | {"customer": customer["id"]}, kept.private), customer
+
+
+def _updated(db: sqlite3.Connection, kept: Kept, customer: dict[str, Any]) -> dict[str, Any]:
+    """The customer with what ``customer_update`` lets the page save: what was filled in on it."""
+    filled = {"address": _address(kept.body), "name": _NAME}
+    asked = kept.private.get("customer_update", {})
+    changes = {name: value for name, value in filled.items() if value and asked.get(name) == "auto"}
+    if not changes:
+        return customer
+    changed = customer | changes
+    store.update(db, changed)
+    emit(db, "customer.updated", changed, {name: customer[name] for name in changes})
+    return changed
+
+
+def _address(session: dict[str, Any]) -> dict[str, Any] | None:
+    """The buyer's address, which Stripe's page asks for where tax is computed."""
+    return _ADDRESS if session["automatic_tax"]["enabled"] else None
 
 
 def _invoiced(db: sqlite3.Connection, kept: Kept, customer: dict[str, Any] | None) -> dict[str, Any]:
@@ -182,6 +241,6 @@ def _completed(session: dict[str, Any], intent: dict[str, Any] | None) -> dict[s
     return session | {
         "status": "complete",
         "payment_intent": intent["id"] if intent else session["payment_intent"],
-        "customer_details": customer_details(_email(session)) | {"name": "Sandbox Buyer"},
+        "customer_details": customer_details(_email(session)) | {"name": _NAME, "address": _address(session)},
         "url": None,
     }

@@ -1,4 +1,4 @@
-"""The payment page's words and buttons, in Stripe's layout."""
+"""The words and buttons of the page that takes a payment, and of the one that only saves a card, in Stripe's layout."""
 
 import html
 from typing import Any
@@ -7,11 +7,12 @@ from projectloom.sandbox.page_shell import message_page, money
 from projectloom.sandbox.promotions import CODES
 from projectloom.sandbox.stripe_cards import Behaviour
 
-_CARDS = {
-    Behaviour.OK: "Saved, and pays later too",
-    Behaviour.DECLINES: "Saved, but declines when it is charged later",
-    Behaviour.AUTHENTICATION: "Saved, but demands authentication when it is charged later",
+CARDS = {
+    Behaviour.OK: "It works",
+    Behaviour.DECLINES: "It will be declined",
+    Behaviour.AUTHENTICATION: "The bank will ask for authentication",
 }
+"""What a saved card does when it is charged later."""
 
 
 def open_page(
@@ -19,10 +20,6 @@ def open_page(
 ) -> tuple[str, str]:
     """The page of a session that can still be paid."""
     total = money(session["amount_total"], session["currency"])
-    alert = f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
-    details: dict[str, Any] | None = session["customer_details"]
-    email = details["email"] if details else None
-    buyer = f'<p class="quiet">For {html.escape(email)}</p>' if email else ""
     return (
         f"Pay {total}",
         f"""<main>
@@ -36,9 +33,9 @@ def open_page(
 </section>
 <section class="card" aria-label="Payment">
 <h2>Choose what happens</h2>
-{alert}{buyer}
+{_alert(problem)}{_buyer(session)}
 <form method="post">
-{_buttons(total, saves_card=saves_card) if session["amount_total"] else _FREE}
+{_buttons(session, total, saves_card=saves_card) if session["amount_total"] else _FREE}
 <button class="plain" name="outcome" value="cancel">Cancel and go back</button>
 </form>
 </section>
@@ -46,25 +43,63 @@ def open_page(
     )
 
 
+def saving_page(session: dict[str, Any], *, problem: str | None) -> tuple[str, str]:
+    """The page of a session that saves a card and takes no payment."""
+    return (
+        "Save a card",
+        f"""<main>
+<section aria-label="What you save">
+<h1>ProjectLoom</h1>
+<p class="amount">Save a card</p>
+<p>Nothing is charged now. The card is kept, so that it can be charged later while you are away.</p>
+{_buyer(session)}
+</section>
+<section class="card" aria-label="Card">
+<h2>Choose what happens</h2>
+{_alert(problem)}
+<form method="post">
+{_card_choice("When the saved card is charged later:")}
+<button class="primary" name="outcome" value="saved">Save card</button>
+<button class="plain" name="outcome" value="cancel">Cancel</button>
+</form>
+</section>
+</main>""",
+    )
+
+
+def _alert(problem: str | None) -> str:
+    return f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
+
+
+def _buyer(session: dict[str, Any]) -> str:
+    details: dict[str, Any] | None = session["customer_details"]
+    email = details["email"] if details else None
+    return f'<p class="quiet">For {html.escape(email)}</p>' if email else ""
+
+
 _FREE = '<button class="primary" name="outcome" value="paid">Complete without paying</button>'
 
 
-def _buttons(total: str, *, saves_card: bool) -> str:
-    return f"""{_card_choice() if saves_card else ""}
-<button class="primary" name="outcome" value="paid">Pay {total}</button>
-<button name="outcome" value="declined">Decline the card</button>
-<p class="quiet divider">Bank transfer: the answer comes a few seconds after you return.</p>
+_BANK = """<p class="quiet divider">Bank transfer: the answer comes a few seconds after you return.</p>
 <button name="outcome" value="later_paid">Pay later (bank confirms)</button>
 <button name="outcome" value="later_failed">Pay later (bank refuses)</button>"""
 
 
-def _card_choice() -> str:
+def _buttons(session: dict[str, Any], total: str, *, saves_card: bool) -> str:
+    card = f"""{_card_choice("The card is saved. When it is charged later:") if saves_card else ""}
+<button class="primary" name="outcome" value="paid">Pay {total}</button>
+<button name="outcome" value="declined">Decline the card</button>"""
+    shown = {"card": card, "us_bank_account": _BANK}
+    return "\n".join(shown[kind] for kind in session["payment_method_types"])
+
+
+def _card_choice(legend: str) -> str:
     picks = "".join(
         f'<label class="pick"><input type="radio" name="card" value="{card}"{" checked" * (card is Behaviour.OK)}>'
         f"{words}</label>"
-        for card, words in _CARDS.items()
+        for card, words in CARDS.items()
     )
-    return f"<fieldset><legend>The card is saved for later</legend>{picks}</fieldset>"
+    return f"<fieldset><legend>{legend}</legend>{picks}</fieldset>"
 
 
 def _sums(session: dict[str, Any]) -> str:
@@ -87,10 +122,15 @@ def _code_form(session: dict[str, Any]) -> str:
 
 def closed_page(session: dict[str, Any]) -> tuple[str, str]:
     """The page of a session that is complete or expired."""
+    saving = session["mode"] == "setup"
     if session["status"] == "expired":
         link = _link(session["cancel_url"], "Go back")
+        if saving:
+            return message_page("This page has expired", "No card was saved. Go back to start again.", link)
         return message_page("This checkout has expired", "Nothing was paid. Go back to start again.", link)
     link = _link(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]), "Go back to the site")
+    if saving:
+        return message_page("The card is saved", "Nothing was charged. It can be charged later.", link)
     if session["payment_status"] == "no_payment_required":
         return message_page("This checkout is complete", "There was nothing to pay.", link)
     if session["payment_status"] == "paid":

@@ -16,13 +16,14 @@ from fastapi.concurrency import run_in_threadpool
 from projectloom.sandbox import checkout, promotions
 from projectloom.sandbox.bodies import read_body
 from projectloom.sandbox.checkout import Outcome
-from projectloom.sandbox.checkout_html import closed_page, open_page
+from projectloom.sandbox.checkout_html import closed_page, open_page, saving_page
 from projectloom.sandbox.page_shell import message_page, respond
 from projectloom.sandbox.store import Kept, Store
 from projectloom.sandbox.stripe_cards import Behaviour
 
 MAX_FORM_BYTES = 4_096
 APPLY = "apply"
+_IMPOSSIBLE = ("That is not possible here", "This page has no button for what was asked.")
 
 
 class PageFault(Exception):
@@ -49,7 +50,7 @@ class _Choice:
             outcome = None if word == APPLY else Outcome(word)
             card = Behaviour(form.get("card", [Behaviour.OK])[-1])
         except ValueError:
-            raise PageFault(400, "That is not possible here", "This page has no button for what was asked.") from None
+            raise PageFault(400, *_IMPOSSIBLE) from None
         return cls(outcome, form.get("promotion_code", [""])[-1], card)
 
 
@@ -103,7 +104,10 @@ def _page(kept: Kept, problem: str | None = None) -> Response:
     session = kept.body
     if session["status"] != "open":
         return respond(closed_page(session), leads_to=_return_addresses(session))
-    page = open_page(session, kept.private["items"], saves_card=checkout.saves_card(kept), problem=problem)
+    if session["mode"] == "setup":
+        page = saving_page(session, problem=problem)
+    else:
+        page = open_page(session, kept.private["items"], saves_card=checkout.saves_card(kept), problem=problem)
     return respond(page, leads_to=_return_addresses(session))
 
 
@@ -118,8 +122,8 @@ def _chosen(db: sqlite3.Connection, session_id: str, choice: _Choice) -> Respons
         kept = redeemed
     if choice.outcome is None:
         return _page(kept)
-    if not kept.body["amount_total"] and choice.outcome not in {Outcome.PAID, Outcome.CANCEL}:
-        raise PageFault(400, "That is not possible here", "There is nothing to pay.")
+    if choice.outcome not in checkout.possible(kept.body):
+        raise PageFault(400, *_IMPOSSIBLE)
     session = checkout.act(db, kept, choice.outcome, choice.card)
     match choice.outcome:
         case Outcome.DECLINED:

@@ -8,7 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from projectloom.sandbox import checkout, events, rules, store, stripe_cards, stripe_disputes, stripe_refunds
+from projectloom.sandbox import (
+    checkout,
+    events,
+    provider_faults,
+    rules,
+    store,
+    stripe_cards,
+    stripe_disputes,
+    stripe_refunds,
+)
 from projectloom.sandbox import stripe_forms as forms
 from projectloom.sandbox.events import HELD
 from projectloom.sandbox.rules import RefundCourse, Rules
@@ -91,6 +100,7 @@ def change_rules(db: sqlite3.Connection, changes: dict[str, Any]) -> Rules:
 def reset(db: sqlite3.Connection) -> Rules:
     """Everything as at first: no troubles, and what was held is sent."""
     rules.clear_faults(db)
+    provider_faults.disarm(db)
     rules.replace(db, Rules())
     events.release(db, None)
     return Rules()
@@ -128,9 +138,29 @@ def move_dispute(db: sqlite3.Connection, dispute_id: str, step: Step) -> dict[st
 
 def change_card(db: sqlite3.Connection, method_id: str, asked: CardRequest) -> dict[str, Any]:
     """Let a saved card behave otherwise."""
-    kept = found(db, "payment_method", method_id)
-    stripe_cards.behave(db, kept, asked.behaviour)
-    return kept.body
+    stripe_cards.behave(db, found(db, "payment_method", method_id), asked.behaviour)
+    return _card_row(found(db, "payment_method", method_id))
+
+
+def saved_cards(db: sqlite3.Connection, *, limit: int, customer: str | None = None) -> list[dict[str, Any]]:
+    """The newest saved cards, of one customer or of all, and how each behaves when it is charged."""
+    where = "json_extract(body, '$.type') = 'card' AND json_extract(body, '$.customer') IS NOT NULL"
+    if customer:
+        where += " AND json_extract(body, '$.customer') = ?"
+    values = (customer,) if customer else ()
+    cards = store.newest(db, "payment_method", where=where, values=values, before=None, limit=min(limit, MAX_SHOWN))
+    return [_card_row(kept) for kept in cards]
+
+
+def setups(db: sqlite3.Connection, *, limit: int, customer: str | None = None) -> list[dict[str, Any]]:
+    """The newest checkout sessions that save a card and take no payment, of one customer or of all."""
+    where = "json_extract(body, '$.mode') = 'setup'"
+    if customer:
+        where += " AND json_extract(body, '$.customer') = ?"
+    values = (customer,) if customer else ()
+    checkout.expire_due(db)
+    kept = store.newest(db, "checkout.session", where=where, values=values, before=None, limit=min(limit, MAX_SHOWN))
+    return [one.body for one in kept]
 
 
 def redeliver(db: sqlite3.Connection, event_id: str) -> dict[str, Any]:
@@ -191,6 +221,7 @@ def summary(db: sqlite3.Connection) -> dict[str, Any]:
     return {
         "rules": rules.current(db).model_dump(mode="json"),
         "faults": rules.faults(db),
+        "provider_faults": provider_faults.armed(db),
         "deliveries": dict(row),
         "bank_answers": waiting["n"],
     }
@@ -227,6 +258,10 @@ SELECT o.seq, o.id, o.created, json_extract(o.body, '$.type') AS type,
   coalesce(d.attempts, 0) AS attempts
 FROM objects o LEFT JOIN deliveries d ON d.event_id = o.id WHERE o.kind = 'event'
 """  # noqa: S608 - a number of our own
+
+
+def _card_row(kept: store.Kept) -> dict[str, Any]:
+    return kept.body | {"behaviour": stripe_cards.behaviour_of(kept)}
 
 
 def _without_seq(row: sqlite3.Row) -> dict[str, Any]:

@@ -3,60 +3,33 @@
 Errors are ``{"error": {"code", "message"}}``. Events, refunds and disputes are named by Stripe's ids.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ValidationError
 
 from projectloom.config import Settings
 from projectloom.sandbox import control_actions as actions
 from projectloom.sandbox import events, rules
-from projectloom.sandbox.bodies import read_object
 from projectloom.sandbox.control_actions import ControlFault
-from projectloom.sandbox.control_door import ControlDoor, bad_request
+from projectloom.sandbox.control_door import ControlApi, ControlDoor, json_answer
+from projectloom.sandbox.control_providers import provider_routes
 from projectloom.sandbox.rules import FaultRequest
 from projectloom.sandbox.store import Store
 from projectloom.sandbox.stripe_disputes import Step
 
-EVENTS_SHOWN = 100
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class _Api:
-    """Bodies read as models, results as JSON."""
-
-    def __init__(self, door: ControlDoor) -> None:
-        self._door = door
-
-    async def asked(self, request: Request) -> dict[str, Any]:
-        """The body as an object; an empty body is an empty one."""
-        body = await self._door.body(request)
-        unreadable = ControlFault(400, "unreadable", "The body is not a JSON object.")
-        return read_object(body, unreadable=unreadable) if body else {}
-
-    async def model(self, request: Request, kind: type[Model]) -> Model:
-        """The body as what this route asks for."""
-        try:
-            return kind.model_validate(await self.asked(request))
-        except ValidationError as error:
-            raise bad_request(error) from None
-
-    async def answer(self, work: Callable[[sqlite3.Connection], Any]) -> Response:
-        """Do it and show what it returned."""
-        return _json(await self._door.do(work))
+SHOWN = 100
 
 
 def control_api_router(settings: Settings, kept: Store, wake: Callable[[], None]) -> APIRouter:
     """The routes below ``/control/api``."""
     router = APIRouter()
-    api = _Api(ControlDoor(settings, kept, wake))
+    api = ControlApi(ControlDoor(settings, kept, wake))
     _rule_routes(router, api)
     _money_routes(router, api)
     _event_routes(router, api)
+    provider_routes(router, api)
     return router
 
 
@@ -64,10 +37,10 @@ def answer_fault(_request: Request, fault: Exception) -> Response:
     """What is wrong, as JSON."""
     if not isinstance(fault, ControlFault):
         raise fault
-    return _json({"error": {"code": fault.code, "message": fault.words}}, status=fault.status)
+    return json_answer({"error": {"code": fault.code, "message": fault.words}}, status=fault.status)
 
 
-def _rule_routes(router: APIRouter, api: _Api) -> None:
+def _rule_routes(router: APIRouter, api: ControlApi) -> None:
     @router.get("/state")
     async def state() -> Response:
         return await api.answer(actions.summary)
@@ -103,7 +76,7 @@ def _rule_routes(router: APIRouter, api: _Api) -> None:
         return await api.answer(lambda db: actions.wind(db, asked))
 
 
-def _money_routes(router: APIRouter, api: _Api) -> None:
+def _money_routes(router: APIRouter, api: ControlApi) -> None:
     @router.post("/refunds")
     async def refund(request: Request) -> Response:
         asked = await api.model(request, actions.RefundRequest)
@@ -134,15 +107,23 @@ def _money_routes(router: APIRouter, api: _Api) -> None:
             raise ControlFault(404, "unknown_step", words) from None
         return await api.answer(lambda db: actions.move_dispute(db, dispute_id, chosen))
 
+    @router.get("/cards")
+    async def cards(customer: str | None = None, limit: int = SHOWN) -> Response:
+        return await api.answer(lambda db: {"data": actions.saved_cards(db, limit=max(limit, 1), customer=customer)})
+
+    @router.get("/setups")
+    async def setups(customer: str | None = None, limit: int = SHOWN) -> Response:
+        return await api.answer(lambda db: {"data": actions.setups(db, limit=max(limit, 1), customer=customer)})
+
     @router.post("/cards/{method_id}")
     async def card(request: Request, method_id: str) -> Response:
         asked = await api.model(request, actions.CardRequest)
         return await api.answer(lambda db: actions.change_card(db, method_id, asked))
 
 
-def _event_routes(router: APIRouter, api: _Api) -> None:
+def _event_routes(router: APIRouter, api: ControlApi) -> None:
     @router.get("/events")
-    async def list_events(type: str | None = None, state: str | None = None, limit: int = EVENTS_SHOWN) -> Response:  # noqa: A002 - the query's own word
+    async def list_events(type: str | None = None, state: str | None = None, limit: int = SHOWN) -> Response:  # noqa: A002 - the query's own word
         return await api.answer(
             lambda db: {"data": actions.event_rows(db, limit=max(limit, 1), kind=type, state=state)}
         )
@@ -166,8 +147,3 @@ def _event_routes(router: APIRouter, api: _Api) -> None:
     async def release(request: Request) -> Response:
         asked = await api.model(request, actions.ReleaseRequest)
         return await api.answer(lambda db: {"released": events.release(db, asked.events)})
-
-
-def _json(body: object, *, status: int = 200) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(json.dumps(body, indent=2), status, headers, "application/json")

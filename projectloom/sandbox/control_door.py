@@ -4,22 +4,24 @@ What they do moves demo money, so a page of another origin may not post to them:
 (https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Origin). Programs that say nothing are served.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from projectloom.config import Settings
-from projectloom.sandbox.bodies import read_body
+from projectloom.sandbox.bodies import read_body, read_object
 from projectloom.sandbox.control_actions import ControlFault
 from projectloom.sandbox.store import Store
 from projectloom.sandbox.stripe_forms import StripeFault
 
 MAX_BODY_BYTES = 262_144
 
+Model = TypeVar("Model", bound=BaseModel)
 Result = TypeVar("Result")
 
 
@@ -57,6 +59,36 @@ class ControlDoor:
             raise ControlFault(fault.status, code, str(fault)) from None
         self._wake()
         return done
+
+
+class ControlApi:
+    """Bodies read as models, results as JSON."""
+
+    def __init__(self, door: ControlDoor) -> None:
+        self._door = door
+
+    async def asked(self, request: Request) -> dict[str, Any]:
+        """The body as an object; an empty body is an empty one."""
+        body = await self._door.body(request)
+        unreadable = ControlFault(400, "unreadable", "The body is not a JSON object.")
+        return read_object(body, unreadable=unreadable) if body else {}
+
+    async def model(self, request: Request, kind: type[Model]) -> Model:
+        """The body as what this route asks for."""
+        try:
+            return kind.model_validate(await self.asked(request))
+        except ValidationError as error:
+            raise bad_request(error) from None
+
+    async def answer(self, work: Callable[[sqlite3.Connection], Any]) -> Response:
+        """Do it and show what it returned."""
+        return json_answer(await self._door.do(work))
+
+
+def json_answer(body: object, *, status: int = 200) -> Response:
+    """An answer of the control API."""
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(json.dumps(body, indent=2), status, headers, "application/json")
 
 
 def bad_request(error: ValidationError) -> ControlFault:

@@ -13,9 +13,11 @@ from fastapi import APIRouter, Request, Response
 from projectloom.config import Settings
 from projectloom.sandbox import control_actions as actions
 from projectloom.sandbox import events, rules
+from projectloom.sandbox.checkout_html import CARDS
 from projectloom.sandbox.control_actions import ControlFault
 from projectloom.sandbox.control_door import ControlDoor
 from projectloom.sandbox.control_html import Shown, control_page
+from projectloom.sandbox.control_providers import arm_from_form, disarm_from_form
 from projectloom.sandbox.page_shell import message_page, respond
 from projectloom.sandbox.rules import FaultRequest
 from projectloom.sandbox.store import Store
@@ -78,6 +80,8 @@ def _shown(db: sqlite3.Connection) -> Shown:
             for intent in actions.recent(db, "payment_intent", PAYMENTS_SHOWN)
             if intent["status"] in {"succeeded", "processing"}
         ],
+        cards=actions.saved_cards(db, limit=PAYMENTS_SHOWN),
+        setups=actions.setups(db, limit=PAYMENTS_SHOWN),
         refunds=actions.recent(db, "refund", PAYMENTS_SHOWN),
         disputes=actions.recent(db, "dispute", PAYMENTS_SHOWN),
         events=actions.event_rows(db, limit=EVENTS_SHOWN),
@@ -139,6 +143,12 @@ def _move(db: sqlite3.Connection, form: Form) -> str:
     return f"The dispute is {moved['status'].replace('_', ' ')}."
 
 
+def _card(db: sqlite3.Connection, form: Form) -> str:
+    asked = actions.CardRequest.model_validate({"behaviour": form.get("behaviour")})
+    changed = actions.change_card(db, str(form.get("card", "")), asked)
+    return f"The card ending in {changed['card']['last4']}, when it is charged: {CARDS[asked.behaviour].lower()}."
+
+
 def _event(db: sqlite3.Connection, form: Form) -> str:
     event_id = str(form.get("event", ""))
     match form.get("do"):
@@ -171,6 +181,9 @@ _ACTIONS: dict[str, Action] = {
     "fail": _fail,
     "dispute": _dispute,
     "move": _move,
+    "card": _card,
     "event": _event,
     "clock": _wind,
+    "provider-fault": arm_from_form,
+    "clear-provider-fault": disarm_from_form,
 }

@@ -12,7 +12,8 @@ from array import array
 from typing import Any
 
 from projectloom.sandbox.bodies import as_list
-from projectloom.sandbox.openai_prompt import OpenAIFault, read_model, unknown_model
+from projectloom.sandbox.openai_content import OpenAIFault
+from projectloom.sandbox.openai_prompt import read_model, unknown_model
 from projectloom.sandbox.tokenizer import count_tokens
 
 DIMENSIONS = {"text-embedding-3-small": 1_536, "text-embedding-3-large": 3_072, "text-embedding-ada-002": 1_536}

@@ -7,35 +7,19 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from projectloom.sandbox.bodies import as_list, as_object
+from projectloom.sandbox.bodies import as_object
+from projectloom.sandbox.openai_content import OpenAIFault, read_messages, read_tools
 from projectloom.sandbox.prompt_cache import PromptCache
-from projectloom.sandbox.tokenizer import BYTES_PER_TOKEN, MESSAGE_OVERHEAD_TOKENS, REQUEST_OVERHEAD_TOKENS, encode
+from projectloom.sandbox.tokenizer import BYTES_PER_TOKEN, REQUEST_OVERHEAD_TOKENS
+from projectloom.sandbox.tool_calls import Choice, Tool, Turn
 
 CHAT_MODEL_PREFIXES = ("gpt-", "chatgpt-", "o1", "o3", "o4")
 MAX_OUTPUT_TOKENS = 128_000
-MAX_MESSAGES = 100_000
 MIN_CACHED_TOKENS = 1_024
 CACHE_STEP_TOKENS = 128
 CACHE_SECONDS = 300.0
 
-_ROLES = ("developer", "system", "user", "assistant", "tool")
-
-
-class OpenAIFault(Exception):
-    """An answer with OpenAI's error object instead of what was asked for."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int = 400,
-        param: str | None = None,
-        code: str | None = None,
-        kind: str = "invalid_request_error",
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+_ASKED = b"\0" * (REQUEST_OVERHEAD_TOKENS * BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +31,11 @@ class Prompt:
     stream: bool
     include_usage: bool
     system: str
-    question: str
-    """The text of the last user message."""
+    turn: Turn
+    tools: tuple[Tool, ...]
+    choice: Choice
+    text: str
+    """All that is said in it."""
     encoded: bytes
     """The whole prompt as the model reads it: four bytes a token, overheads included."""
 
@@ -83,16 +70,20 @@ def read_prompt(body: dict[str, Any]) -> Prompt:
         raise OpenAIFault(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
         )
-    messages = _messages(body.get("messages"))
-    asked = [text for role, text in messages if role == "user"]
+    messages, turn = read_messages(body.get("messages"), model)
+    tools, choice, offered = read_tools(body)
     return Prompt(
         model=model,
         max_tokens=_max_tokens(body),
         stream=stream,
         include_usage=_flag(options or {}, "include_usage", "stream_options.include_usage"),
-        system="\n".join(text for role, text in messages if role in ("system", "developer")),
-        question=asked[-1] if asked else "",
-        encoded=_encoded(messages),
+        system="\n".join(message.text for message in messages if message.role in ("system", "developer")),
+        turn=turn,
+        tools=tuple(tools),
+        choice=choice,
+        text="\n".join(message.text for message in messages),
+        # The tools come first; the last mark asks for a reply.
+        encoded=offered + b"".join(message.encoded for message in messages) + _ASKED,
     )
 
 
@@ -137,47 +128,3 @@ def _max_tokens(body: dict[str, Any]) -> int:
             code="integer_above_max_value" if value > 1 else "integer_below_min_value",
         )
     return value
-
-
-def _messages(value: object) -> list[tuple[str, str]]:
-    given = as_list(value)
-    if not given:
-        raise OpenAIFault(
-            "Missing required parameter: 'messages'.", param="messages", code="missing_required_parameter"
-        )
-    if len(given) > MAX_MESSAGES:
-        raise OpenAIFault(f"At most {MAX_MESSAGES} messages are allowed.", param="messages")
-    found: list[tuple[str, str]] = []
-    for index, item in enumerate(given):
-        at = f"messages[{index}]"
-        message = as_object(item)
-        if message is None:
-            raise OpenAIFault(f"Invalid type for '{at}': expected an object.", param=at, code="invalid_type")
-        if message.get("role") not in _ROLES:
-            known = ", ".join(f"'{role}'" for role in _ROLES)
-            message_text = f"Invalid value for '{at}.role'. Supported values are: {known}."
-            raise OpenAIFault(message_text, param=f"{at}.role", code="invalid_value")
-        found.append((message["role"], _text(message.get("content"), f"{at}.content")))
-    return found
-
-
-def _text(content: object, at: str) -> str:
-    if isinstance(content, str):
-        return content
-    parts = as_list(content)
-    if not parts:
-        raise OpenAIFault(f"Invalid type for '{at}': expected a string or parts.", param=at, code="invalid_type")
-    texts: list[str] = []
-    for item in parts:
-        part = as_object(item)
-        if part is None or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            raise OpenAIFault(f"Invalid value for '{at}': the sandbox reads parts of type 'text'.", param=at)
-        texts.append(part["text"])
-    return "\n".join(texts)
-
-
-def _encoded(messages: list[tuple[str, str]]) -> bytes:
-    """Each message behind a mark of its role, then the mark that asks for a reply."""
-    marks = {role: role.encode().ljust(MESSAGE_OVERHEAD_TOKENS * BYTES_PER_TOKEN, b"\0") for role in _ROLES}
-    parts = [marks[role] + encode(text) for role, text in messages]
-    return b"".join(parts) + b"\0" * (REQUEST_OVERHEAD_TOKENS * BYTES_PER_TOKEN)

@@ -6,7 +6,7 @@ A cancelled request stops here, at the next wait, and says in the log how far it
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from projectloom.sandbox.tokenizer import count_tokens
@@ -27,6 +27,10 @@ class Pace:
     first_token_seconds: float
     tokens_per_second: float
 
+    def onward(self) -> "Pace":
+        """The same pace for what follows something already said."""
+        return Pace(0.0, self.tokens_per_second)
+
     @classmethod
     def at_speed(cls, speed: float) -> "Pace":
         """The usual pace, ``speed`` times as fast."""
@@ -38,22 +42,22 @@ def chunks(text: str) -> list[str]:
     return _CHUNK.findall(text)
 
 
-async def speak(text: str, pace: Pace) -> AsyncIterator[str]:
-    """Yield the text piece by piece. Time is kept from the start, so that slow readers do not slow it further."""
+async def speak(text: str, pace: Pace, pieces: list[str] | None = None) -> AsyncGenerator[str]:
+    """Yield the text piece by piece, in the usual pieces or in these.
+
+    Time is kept from the start, so that slow readers do not slow it further.
+    """
     loop = asyncio.get_running_loop()
     due = loop.time() + pace.first_token_seconds
     spoken = 0
     try:
-        for piece in chunks(text):
+        for piece in chunks(text) if pieces is None else pieces:
             await asyncio.sleep(due - loop.time())
             yield piece
             spoken += len(piece)
             due += count_tokens(piece) / pace.tokens_per_second
     finally:
         if spoken < len(text):
-            _log.info("generation stopped after %d of %d characters: the client has left", spoken, len(text))
-
-
-async def think_through(text: str, pace: Pace) -> None:
-    """Wait as long as speaking the text would take: for answers that are not streamed."""
-    await asyncio.sleep(pace.first_token_seconds + count_tokens(text) / pace.tokens_per_second)
+            _log.info(
+                "generation stopped after %d of %d characters: the client has left or was cut off", spoken, len(text)
+            )

@@ -48,12 +48,12 @@ button:hover, .button:hover { background: var(--inset); }
 .divider { margin: 8px 0 0; padding-top: 16px; border-top: 1px solid var(--border); }
 .notice { margin: 0 0 16px; padding: 12px 16px; border-radius: 8px; background: var(--inset); }
 label { display: grid; gap: 4px; font-size: 14px; color: var(--quiet); }
-label.pick { display: flex; gap: 8px; align-items: center; min-height: 32px; color: var(--text); }
+label.pick { display: flex; gap: 8px; align-items: center; min-height: 40px; color: var(--text); }
 input, select { min-height: 40px; padding: 8px 12px; border-radius: 8px; border: 1px solid var(--strong); min-width: 0;
   background: var(--canvas); color: var(--text); font: inherit; }
 input[type=radio], input[type=checkbox] { width: 18px; min-height: 18px; margin: 0; flex: none;
   accent-color: var(--accent); }
-fieldset { margin: 0; padding: 0; border: 0; }
+fieldset { margin: 0 0 8px; padding: 0; border: 0; }
 legend { padding: 0; font-size: 14px; color: var(--quiet); }
 .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; }
 .row > label { flex: 1 1 120px; }
@@ -61,11 +61,14 @@ legend { padding: 0; font-size: 14px; color: var(--quiet); }
 main.wide { max-width: 1200px; gap: 24px; align-items: start; }
 .wide .span { grid-column: 1 / -1; }
 .wide section form { margin: 0 0 16px; }
+.wide section .line form { margin: 0; }
+.wide section .line { align-items: center; }
 .scroll { overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; font-size: 14px; }
+table { width: 100%; min-width: 800px; border-collapse: collapse; font-size: 14px; }
 th { text-align: left; color: var(--quiet); font-weight: 500; }
 th, td { padding: 8px 12px 8px 0; border-top: 1px solid var(--border); vertical-align: middle; }
 td form { display: inline-flex; margin: 0 4px 4px 0 !important; }
+td .row { align-items: center; }
 td:last-child { white-space: nowrap; }
 td button { width: auto; min-height: 32px; padding: 4px 12px; font-size: 14px; }
 .letter { white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -10,12 +10,15 @@ import re
 
 from projectloom.sandbox.essay import CLOSING, OPENING, SECTIONS
 
+TITLE_WORDS = 6
 LONG_REPLY_WORDS = 500
 LONG_REPLY_CHARS = 8_000
 MAX_REPLY_CHARS = 60_000
 CHARS_PER_WORD = 7
 QUOTE_CHARS = 120
 
+# A system text that asks for a conversation's name and nothing else.
+_NAMES = re.compile(r"\bname conversations\b", re.IGNORECASE)
 _GREETING = re.compile(
     r"\s*(hi|hiya|hello|hey|yo|good (morning|afternoon|evening)|thanks|thank you|ok|okay|ping|test|testing)\b"
     r"(,?\s+\w{1,12}){0,2}[.!?\s]*",
@@ -41,10 +44,19 @@ def compose_reply(question: str, *, system: str = "") -> str:
     chance = random.Random(hashlib.sha256(question.encode()).digest())  # noqa: S311 - variety, not secrecy
     if _GREETING.fullmatch(question) or not question:
         return chance.choice(_GREETINGS)
+    if _NAMES.search(system):
+        return _title(question)
     length = _length_asked(f"{system}\n{question}")
     if length:
         return _essay(question, chance, length)
     return _page(question, chance)
+
+
+def _title(material: str) -> str:
+    """A name for a conversation: what its question begins with."""
+    lines = [line.strip(" #*>-") for line in material.removeprefix("Question:").splitlines()]
+    words = next((line for line in lines if line), "A conversation").split()
+    return " ".join(words[:TITLE_WORDS]).rstrip(".,;:!?")
 
 
 def _length_asked(wishes: str) -> int:

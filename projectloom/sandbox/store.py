@@ -83,6 +83,11 @@ CREATE TABLE IF NOT EXISTS api_faults (
     seconds REAL NOT NULL,
     remaining INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS provider_faults (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    asked TEXT NOT NULL,
+    remaining INTEGER NOT NULL
+);
 """
 
 

@@ -18,6 +18,7 @@ from projectloom.sandbox.stripe_forms import StripeFault
 from projectloom.sandbox.stripe_intents import intent_routes
 from projectloom.sandbox.stripe_money import money_routes
 from projectloom.sandbox.stripe_sessions import session_routes
+from projectloom.sandbox.stripe_setups import setup_routes
 
 
 def stripe_router(settings: Settings, kept: Store, wake: Callable[[], None]) -> APIRouter:
@@ -26,6 +27,7 @@ def stripe_router(settings: Settings, kept: Store, wake: Callable[[], None]) -> 
     door = Door(kept, wake)
     session_routes(router, door, f"{settings.backend_url}{SANDBOX_PREFIX}/checkout")
     intent_routes(router, door)
+    setup_routes(router, door)
     money_routes(router, door)
     customer_routes(router, door)
     event_routes(router, door, f"{settings.backend_url}{WEBHOOK_PATH}")

@@ -18,8 +18,8 @@ _WRITABLE = ("description", "email", "name", "phone")
 _PARAMETERS = (*_WRITABLE, "metadata", "invoice_settings", "expand")
 
 
-def new_customer(db: sqlite3.Connection, *, metadata: dict[str, str], **said: str | None) -> dict[str, Any]:
-    """A customer of whom this was said: description, email, name, phone."""
+def new_customer(db: sqlite3.Connection, *, metadata: dict[str, str], **said: object) -> dict[str, Any]:
+    """A customer of whom this was said: address, description, email, name, phone."""
     customer: dict[str, Any] = {
         "id": stripe_id("cus", 14),
         "object": "customer",

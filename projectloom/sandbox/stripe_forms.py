@@ -74,10 +74,11 @@ def _place(target: dict[str, Any], path: list[str], value: str, key: str) -> Non
     target[name] = value
 
 
-def refuse_unknown(params: dict[str, Any], known: Iterable[str]) -> None:
-    """Raise for the first parameter that the route does not have."""
+def refuse_unknown(params: dict[str, Any], known: Iterable[str], *, at: str = "") -> None:
+    """Raise for the first parameter that the route, or its hash ``at``, does not have."""
     for name in params.keys() - frozenset(known):
-        raise StripeFault(f"Received unknown parameter: {name}", param=name, code="parameter_unknown")
+        param = f"{at}[{name}]" if at else name
+        raise StripeFault(f"Received unknown parameter: {param}", param=param, code="parameter_unknown")
 
 
 def text(params: dict[str, Any], name: str, *, at: str = "", longest: int = MAX_URL_CHARS) -> str | None:

@@ -27,6 +27,7 @@ _EXPANDABLE = {
     "latest_charge": "charge",
     "payment_intent": "payment_intent",
     "payment_method": "payment_method",
+    "setup_intent": "setup_intent",
 }
 
 

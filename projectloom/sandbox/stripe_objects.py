@@ -15,38 +15,35 @@ def checkout_session(
     url_base: str,
     created: int,
     expires_at: int,
-    items: list[dict[str, Any]],
     success_url: str,
     cancel_url: str,
     client_reference_id: str | None,
     customer: dict[str, Any] | None,
     customer_email: str | None,
-    invoiced: bool,
     options: dict[str, Any],
     metadata: dict[str, str],
 ) -> dict[str, Any]:
-    """A new, open session that pays for ``items`` on the page ``url_base/{id}``.
+    """A new, open session whose page is ``url_base/{id}``; its amounts are null until it is priced.
 
-    ``options`` are fields shown as they were asked for.
+    ``options`` are the fields of its mode: mode, currency, invoice_creation, payment_method_collection,
+    payment_method_types, payment_status, and those that are shown as they were asked for.
     """
     session_id = stripe_id("cs_test", 58)
-    total = sum(item["unit_amount"] * item["quantity"] for item in items)
     email = customer["email"] if customer else customer_email
-    return {
+    session: dict[str, Any] = {
         "id": session_id,
         "object": "checkout.session",
         "adaptive_pricing": {"enabled": False},
         "after_expiration": None,
         "allow_promotion_codes": None,
-        "amount_subtotal": total,
-        "amount_total": total,
+        "amount_subtotal": None,
+        "amount_total": None,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "billing_address_collection": None,
         "cancel_url": cancel_url,
         "client_reference_id": client_reference_id,
         "client_secret": None,
         "created": created,
-        "currency": items[0]["currency"],
         "custom_fields": [],
         "custom_text": {},
         "customer": customer["id"] if customer else None,
@@ -56,17 +53,12 @@ def checkout_session(
         "discounts": [],
         "expires_at": expires_at,
         "invoice": None,
-        "invoice_creation": {"enabled": invoiced, "invoice_data": invoice_data()},
         "livemode": False,
         "locale": None,
         "metadata": metadata,
-        "mode": "payment",
         "payment_intent": None,
         "payment_link": None,
-        "payment_method_collection": "if_required",
         "payment_method_options": {},
-        "payment_method_types": ["card", "us_bank_account"],
-        "payment_status": "unpaid",
         "phone_number_collection": {"enabled": False},
         "return_url": None,
         "setup_intent": None,
@@ -76,10 +68,11 @@ def checkout_session(
         "submit_type": None,
         "subscription": None,
         "success_url": success_url,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "total_details": None,
         "ui_mode": "hosted_page",
         "url": f"{url_base}/{session_id}",
-    } | options
+    }
+    return session | options
 
 
 def invoice_data() -> dict[str, Any]:
@@ -150,6 +143,42 @@ def payment_intent(
         "status": "requires_payment_method",
         "transfer_data": None,
         "transfer_group": None,
+    }
+
+
+def setup_intent(*, customer: str | None, asked: dict[str, Any], methods: list[str]) -> dict[str, Any]:
+    """A new intent to save a card for later charges; ``asked`` are its description and metadata."""
+    intent_id = stripe_id("seti")
+    return {
+        "id": intent_id,
+        "object": "setup_intent",
+        "allowed_payment_method_types": None,
+        "application": None,
+        "automatic_payment_methods": None,
+        "cancellation_reason": None,
+        "client_secret": f"{intent_id}_secret_{stripe_id('s', 20)[2:]}",
+        "created": int(timestamp()),
+        "customer": customer,
+        "customer_account": None,
+        "description": asked.get("description"),
+        "excluded_payment_method_types": None,
+        "flow_directions": None,
+        "last_setup_error": None,
+        "latest_attempt": None,
+        "livemode": False,
+        "mandate": None,
+        "metadata": asked.get("metadata", {}),
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {
+            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+        },
+        "payment_method_types": methods,
+        "single_use_mandate": None,
+        "status": "requires_payment_method",
+        "usage": "off_session",
     }
 
 

@@ -15,7 +15,7 @@ from projectloom.sandbox.stripe_lists import EXPAND, LISTING, expanded, found, l
 from projectloom.sandbox.stripe_objects import checkout_session
 
 _SESSION = "checkout.session"
-_INTENT_DATA = ("description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor_suffix")
+_MODES = ("payment", "setup")
 
 
 def session_routes(router: APIRouter, door: Door, url_base: str) -> None:
@@ -49,41 +49,55 @@ def session_routes(router: APIRouter, door: Door, url_base: str) -> None:
 def _create(db: sqlite3.Connection, params: dict[str, Any], url_base: str) -> dict[str, Any]:
     forms.refuse_unknown(params, session_params.SESSION_PARAMETERS)
     mode = forms.required_text(params, "mode")
-    if mode != "payment":
-        raise StripeFault(f"Invalid mode: must be payment in the sandbox, not {mode[:40]}", param="mode")
+    if mode not in _MODES:
+        raise StripeFault(f"Invalid mode: must be payment or setup in the sandbox, not {mode[:40]}", param="mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise StripeFault("The sandbox shows hosted pages only.", param="ui_mode")
-    if "discounts" in params:
-        raise StripeFault("The sandbox takes promotion codes on its page only.", param="discounts")
-    items = session_params.line_items(params)
-    created = int(store.timestamp())
     email, customer = _buyer(db, params)
-    taxed = forms.flag(forms.hash_of(params, "automatic_tax"), "enabled", at="automatic_tax")
-    tax = {"enabled": taxed, "liability": None, "provider": None, "status": None}
-    options: dict[str, Any] = {
-        "allow_promotion_codes": forms.flag(params, "allow_promotion_codes") or None,
-        "automatic_tax": tax | ({"liability": {"type": "self"}, "status": "complete"} if taxed else {}),
-    }
-    if creation := forms.one_of(params, "customer_creation", ("always", "if_required")):
-        options["customer_creation"] = None if customer else creation
+    fields, private = (_payment if mode == "payment" else _setup)(params, customer)
+    created = int(store.timestamp())
     session = checkout_session(
         url_base=url_base,
         created=created,
         expires_at=session_params.expiry(params, created),
-        items=items,
         success_url=forms.web_address(params, "success_url"),
         cancel_url=forms.web_address(params, "cancel_url"),
         client_reference_id=forms.text(params, "client_reference_id", longest=session_params.MAX_REFERENCE_CHARS),
         customer=customer,
         customer_email=email,
-        invoiced=forms.flag(forms.hash_of(params, "invoice_creation"), "enabled", at="invoice_creation"),
-        options=options,
+        options=fields,
         metadata=forms.metadata(params),
     )
-    session = promotions.priced(session, items, None)
-    lines = [promotions.line_item(item, code=None, taxed=taxed) for item in items]
-    store.insert(db, session, {"items": items, "lines": lines, "payment_intent_data": _intent_data(params)})
+    if private["items"]:
+        session = promotions.priced(session, private["items"], None)
+    store.insert(db, session, private)
     return expanded(db, session, params)
+
+
+def _payment(params: dict[str, Any], customer: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The session's fields, and what Stripe keeps of it to itself."""
+    if "discounts" in params:
+        raise StripeFault("The sandbox takes promotion codes on its page only.", param="discounts")
+    items = session_params.line_items(params)
+    fields = session_params.payment_fields(params, customer) | {"currency": items[0]["currency"]}
+    taxed = fields["automatic_tax"]["enabled"]
+    return fields, {
+        "items": items,
+        "lines": [promotions.line_item(item, code=None, taxed=taxed) for item in items],
+        "payment_intent_data": session_params.intent_data(params),
+        "customer_update": session_params.customer_update(params, customer, taxed=taxed),
+    }
+
+
+def _setup(params: dict[str, Any], customer: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same of a session that saves a card."""
+    return session_params.setup_fields(params, customer), {
+        "items": [],
+        "lines": [],
+        "payment_intent_data": {},
+        "setup_intent_data": session_params.setup_data(params),
+        "customer_update": session_params.customer_update(params, customer, taxed=False),
+    }
 
 
 def _buyer(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:
@@ -91,18 +105,6 @@ def _buyer(db: sqlite3.Connection, params: dict[str, Any]) -> tuple[str | None, 
     if email and customer_id:
         raise StripeFault("You may only specify one of these parameters: customer, customer_email.", param="customer")
     return email, living_customer(db, customer_id, status=400) if customer_id else None
-
-
-def _intent_data(params: dict[str, Any]) -> dict[str, Any]:
-    at = "payment_intent_data"
-    asked = forms.hash_of(params, at)
-    forms.refuse_unknown(asked, _INTENT_DATA)
-    return {
-        "metadata": forms.metadata(asked, at=at),
-        "description": forms.text(asked, "description", at=at),
-        "receipt_email": forms.text(asked, "receipt_email", at=at),
-        "setup_future_usage": forms.one_of(asked, "setup_future_usage", ("off_session", "on_session"), at=at),
-    }
 
 
 def _expire(db: sqlite3.Connection, session_id: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Customers, saved cards, and charging them while their owner is away."""
 
+import time
+
 import pytest
 import stripe
 
@@ -139,3 +141,64 @@ async def test_another_customers_card_and_a_paid_intent_are_left_alone(world: Wo
     for wrong in ({"amount": 49}, {"amount": "2.5"}, {"currency": "zzz"}, {"confirm": False}):
         with pytest.raises(stripe.InvalidRequestError):
             await client.create_async(off_session(customer, method, **wrong))
+
+
+@pytest.mark.parametrize(
+    ("card", "code"), [("declines", "card_declined"), ("authentication", "authentication_required")]
+)
+async def test_a_refusal_under_the_same_key_is_the_same_refusal_and_no_second_attempt(world: World, card, code):
+    customer, method = await world.saved_card(card)
+    client = world.stripe().v1
+    asked = off_session(customer, method, expand=["latest_charge"])
+    intents: list[str] = []
+    for _ in range(2):
+        with pytest.raises(stripe.CardError) as refused:
+            await client.payment_intents.create_async(asked, {"idempotency_key": "auto_top_up:1"})
+        assert (refused.value.http_status, refused.value.code) == (402, code)
+        intents.append(refused.value.error.payment_intent.id)
+    assert intents[0] == intents[1]
+    charges = await client.charges.list_async({"payment_intent": intents[0]})
+    assert [charge.status for charge in charges.data] == ["failed"]
+    events = await client.events.list_async({"type": "payment_intent.payment_failed"})
+    assert [event.data.object["id"] for event in events.data] == [intents[0]]
+    with pytest.raises(stripe.IdempotencyError):
+        await client.payment_intents.create_async(asked | {"amount": 5_000}, {"idempotency_key": "auto_top_up:1"})
+
+
+async def test_a_succeeded_answer_is_replayed_whole_with_its_charge(world: World):
+    customer, method = await world.saved_card("ok")
+    client = world.stripe().v1.payment_intents
+    asked = off_session(
+        customer, method, expand=["latest_charge"], receipt_email="ada@example.com", description="Top-up"
+    )
+    first = await client.create_async(asked, {"idempotency_key": "auto_top_up:2"})
+    again = await client.create_async(asked, {"idempotency_key": "auto_top_up:2"})
+    assert again.to_dict() == first.to_dict()
+    assert again.last_response.headers["idempotent-replayed"] == "true"
+    assert (first.description, first.receipt_email, first.latest_charge.description) == (
+        "Top-up",
+        "ada@example.com",
+        "Top-up",
+    )
+    page = await world.browser().get(world.local(first.latest_charge.receipt_url))
+    assert "$25.00" in page.text
+
+
+async def test_intents_are_listed_for_one_customer_and_for_all_with_their_charges(world: World):
+    client = world.stripe().v1.payment_intents
+    made: dict[str, str] = {}
+    for _ in range(2):
+        customer, method = await world.saved_card("ok")
+        made[customer] = (await client.create_async(off_session(customer, method))).id
+    since = {"created": {"gte": int(time.time()) - 60}, "limit": 100, "expand": ["data.latest_charge"]}
+    for customer, intent in made.items():
+        mine = await client.list_async(since | {"customer": customer})
+        # Newest first: the saved card's charge, then the purchase that saved it.
+        assert mine.data[0].id == intent
+        assert {one.customer for one in mine.data} == {customer}
+        assert all(one.latest_charge.receipt_url for one in mine.data)
+    everyones = await client.list_async(since)
+    assert set(made.values()) < {one.id for one in everyones.data}
+    assert len(everyones.data) == 4
+    later = await client.list_async(since | {"created": {"gte": int(time.time()) + 60}})
+    assert later.data == []
