@@ -1,12 +1,14 @@
-"""Anthropic's ``POST /v1/messages``, streamed and not, in its published format.
+"""Anthropic's ``POST /v1/messages``, streamed and not, and its count of tokens, in their published formats.
 
 https://docs.anthropic.com/en/api/messages; errors come in its envelope. The official SDK cannot tell it from the real
 one.
 """
 
 import json
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from projectloom.config import Settings
 from projectloom.sandbox.answers import answer
@@ -25,6 +27,8 @@ from projectloom.sandbox.store import Store, stripe_id
 
 MAX_BODY_BYTES = 32_000_000
 
+_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")
+
 
 def anthropic_router(settings: Settings, store: Store) -> APIRouter:
     """The routes below ``/anthropic``."""
@@ -33,18 +37,20 @@ def anthropic_router(settings: Settings, store: Store) -> APIRouter:
     pace = Pace.at_speed(settings.sandbox_speed)
     operator_key = settings.operator_key("anthropic")
 
+    @router.post("/v1/messages/count_tokens")
+    async def count_message(request: Request) -> Response:
+        key = _key_of(request, operator_key)
+        body = await _body_of(request)
+        # A count is asked for without the parts that only a reply needs.
+        prompt = read_prompt({name: body[name] for name in _COUNTED if name in body} | {"max_tokens": 1})
+        counted = count_input(prompt, PromptCache(), key=key)
+        total = counted.fresh + counted.cache_read + counted.written_5m + counted.written_1h
+        return JSONResponse({"input_tokens": total}, headers={"request-id": _request_id()})
+
     @router.post("/v1/messages")
     async def create_message(request: Request) -> Response:
-        key = sent_key(request)
-        if not accepted(key, operator_key=operator_key):
-            message = "invalid x-api-key" if key else "x-api-key header is required"
-            raise AnthropicFault(401, "authentication_error", message)
-        if not request.headers.get("anthropic-version"):
-            raise AnthropicFault(400, "invalid_request_error", "anthropic-version: header is required")
-        too_large = AnthropicFault(413, "request_too_large", "Request exceeds the maximum size")
-        raw = await read_body(request, limit=MAX_BODY_BYTES, too_large=too_large)
-        unreadable = AnthropicFault(400, "invalid_request_error", "The request body is not valid JSON")
-        prompt = read_prompt(read_object(raw, unreadable=unreadable))
+        key = _key_of(request, operator_key)
+        prompt = read_prompt(await _body_of(request))
         fault = await take_fault(store, provider="anthropic", model=prompt.model, text=prompt.text)
         instead = await in_place_of_an_answer(
             fault, stream=prompt.stream, error=lambda status, kind: answer_fault(request, error_of(status, kind))
@@ -63,6 +69,23 @@ def anthropic_router(settings: Settings, store: Store) -> APIRouter:
         raise AnthropicFault(404, "not_found_error", f"Not Found: /{path[:200]}")
 
     return router
+
+
+def _key_of(request: Request, operator_key: str | None) -> str:
+    key = sent_key(request)
+    if not accepted(key, operator_key=operator_key):
+        message = "invalid x-api-key" if key else "x-api-key header is required"
+        raise AnthropicFault(401, "authentication_error", message)
+    if not request.headers.get("anthropic-version"):
+        raise AnthropicFault(400, "invalid_request_error", "anthropic-version: header is required")
+    return key
+
+
+async def _body_of(request: Request) -> dict[str, Any]:
+    too_large = AnthropicFault(413, "request_too_large", "Request exceeds the maximum size")
+    raw = await read_body(request, limit=MAX_BODY_BYTES, too_large=too_large)
+    unreadable = AnthropicFault(400, "invalid_request_error", "The request body is not valid JSON")
+    return read_object(raw, unreadable=unreadable)
 
 
 def answer_fault(_request: Request, fault: Exception) -> Response:

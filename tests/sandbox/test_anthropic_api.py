@@ -57,6 +57,12 @@ async def test_streamed_and_whole_messages_say_the_same_and_count_the_same(world
     assert (whole.role, whole.model, whole.stop_reason) == ("assistant", MODEL, "end_turn")
 
 
+async def test_a_count_of_tokens_is_what_the_message_then_reports(world: World):
+    client, wanted = world.anthropic(), asking(system="Be brief.")
+    counted = await client.messages.count_tokens(**{k: v for k, v in wanted.items() if k != "max_tokens"})
+    assert counted.input_tokens == (await client.messages.create(**wanted)).usage.input_tokens
+
+
 async def test_max_tokens_cuts_the_reply_and_says_so(world: World):
     message = await world.anthropic().messages.create(**asking(max_tokens=64))
     assert message.stop_reason == "max_tokens"
