@@ -12,6 +12,8 @@ _ORDERS = Subject(
 )
 # A few in a hundred purchases, each followed for months: reading all is cheaper than a trace of each change.
 _REVERSALS = Subject("reversals")
+# Made by hand, and few.
+_CODES = Subject("(SELECT code AS id FROM promotional_codes) AS codes")
 _UNHANDLED = Subject("stripe_events", "SELECT id FROM stripe_events WHERE handled_at IS NULL")
 _AUTO_IN_FLIGHT = Subject("orders", "SELECT id FROM orders WHERE source = 'auto' AND status = 'pending'")
 _FROZEN = Subject("ledger_accounts", "SELECT id FROM ledger_accounts WHERE kind = 'frozen' AND posted_nanos > 0")
@@ -90,6 +92,17 @@ BILLING_PROOFS = (
         "WHERE a.kind = 'frozen' AND a.posted_nanos > 0 AND u.id IS NULL AND r.id IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.user_id = a.user_id AND o.refund_requested_at IS NOT NULL "
         "AND SUBSTR(e.cause, 1, LENGTH(o.id) + 8) = 'refund:' || o.id || ':')",
+    ),
+    Proof(
+        "every use of a promotional code is one person's grant of its amount, and no other grant is",
+        _CODES,
+        "SELECT c.code FROM promotional_codes c LEFT JOIN (SELECT e.cause, COUNT(*) AS grants, "
+        "MIN(p.amount_nanos) AS least, MAX(p.amount_nanos) AS most FROM journal_entries e "
+        "JOIN postings p ON p.entry_id = e.id AND p.account_id <> 'platform:promotions' "
+        "WHERE e.kind = 'grant' AND SUBSTR(e.cause, 1, 5) = 'code:' GROUP BY e.cause) g ON g.cause = 'code:' || c.code "
+        "WHERE c.uses <> COALESCE(g.grants, 0) OR g.least <> c.amount_nanos OR g.most <> c.amount_nanos "
+        "UNION ALL SELECT e.id FROM journal_entries e LEFT JOIN promotional_codes c ON 'code:' || c.code = e.cause "
+        "WHERE e.kind = 'grant' AND SUBSTR(e.cause, 1, 5) = 'code:' AND c.code IS NULL",
     ),
     Proof(
         "no event of Stripe waits unhandled without saying why",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlmodel import Session
 
 from projectloom.billing.audit import audit_billing
-from projectloom.billing.models import Order, OrderStatus, StripeEvent
+from projectloom.billing.models import Order, OrderStatus, PromotionalCode, StripeEvent
 from projectloom.billing.reversals import record_reversal, refund_freeze
 from projectloom.clock import now
 from projectloom.db import transaction
@@ -30,6 +30,8 @@ def keep_shop(person: str) -> None:
         _bought(person, f"ord_00{name}")
     with transaction() as session:
         grant(session, user_id=person, reason="welcome", amount_nanos=from_usd(1), expires_at=now() + timedelta(days=9))
+        session.add(PromotionalCode(code="SPRING-2027", amount_nanos=from_usd(5), max_uses=3, uses=1))
+        grant(session, user_id=person, reason="code:SPRING-2027", amount_nanos=from_usd(5))
     spend(person, from_usd(2))
     record_reversal(ReversalFacts("re_1", "refund", "pi_ord_00refunded", 400, "usd", Stage.TAKEN))
     record_reversal(ReversalFacts("dp_1", "dispute", "pi_ord_00disputed", 1_000, "usd", Stage.OPEN))

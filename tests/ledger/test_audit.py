@@ -205,6 +205,16 @@ TAMPERINGS = (
         full_only=False,
     ),
     Tampering(
+        "every use of a promotional code is one person's grant of its amount, and no other grant is",
+        "UPDATE promotional_codes SET uses = 2",
+        full_only=False,
+    ),
+    Tampering(
+        "every use of a promotional code is one person's grant of its amount, and no other grant is",
+        "UPDATE promotional_codes SET amount_nanos = 1",
+        full_only=False,
+    ),
+    Tampering(
         "no event of Stripe waits unhandled without saying why",
         "UPDATE stripe_events SET handled_at = NULL",
         full_only=False,
