@@ -67,5 +67,11 @@ if ! picks_tests "$@"; then
     step "import law" .venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run(["--no-logo"])'
 fi
 
-step "pytest" .venv/bin/python -m pytest "$@"
+if picks_tests "$@"; then
+    step "pytest" .venv/bin/python -m pytest "$@"
+else
+    # What measures time comes last, with the machine to itself.
+    step "pytest, a worker for each core" .venv/bin/python -m pytest -n auto --dist loadgroup -m "not alone" "$@"
+    step "pytest, one by one" .venv/bin/python -m pytest -m alone "$@"
+fi
 exit "$status"

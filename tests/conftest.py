@@ -39,6 +39,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="run the one schedule that this seed makes")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers share the tests out by file, and one of them has all that happens in the browser: one site is built."""
+    for item in items:
+        group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in SETTINGS_NAMES:

@@ -75,6 +75,7 @@ def test_any_text_of_a_fitting_length_is_a_password(password: str):
         verify_password(hashed, password[:-1])
 
 
+@pytest.mark.alone
 def test_an_unknown_person_takes_as_long_as_a_wrong_password():
     hashed = hash_password(PASSWORD)
 

@@ -160,6 +160,7 @@ def test_no_cell_of_the_export_is_a_formula_and_it_says_what_the_page_says(shop:
     assert len(rows) == len(read_statement(shop.person))
 
 
+@pytest.mark.alone
 def test_a_page_of_a_hundred_thousand_movements_takes_no_longer_than_a_tenth_of_a_second(person: str):
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     for start in range(0, 100_000, 10_000):

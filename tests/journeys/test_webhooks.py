@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 from stripe import WebhookSignature
 
 from projectloom.config import SANDBOX_WEBHOOK_SECRET
@@ -36,6 +37,7 @@ def resident_mb(server: LiveServer) -> float:
     return pages * 4096 / 1e6
 
 
+@pytest.mark.alone
 def test_a_webhook_is_answered_within_fifty_milliseconds_in_the_median(server: LiveServer):
     client = server.client()
     outcomes = [deliver(client, event()) for _ in range(60)]
@@ -43,6 +45,7 @@ def test_a_webhook_is_answered_within_fifty_milliseconds_in_the_median(server: L
     assert statistics.median(seconds for _, seconds in outcomes) < 0.05
 
 
+@pytest.mark.alone
 def test_a_burst_of_five_hundred_events_is_all_recorded_and_keeps_memory_bounded(server: LiveServer):
     client = server.client()
     deliver(client, event())

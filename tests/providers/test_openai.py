@@ -81,7 +81,7 @@ async def test_cache_writes_that_overlap_never_add_to_the_prompt() -> None:
 
 @pytest.mark.parametrize(
     ("theirs", "ours"),
-    [("stop", "stop"), ("length", "length"), ("content_filter", "refusal"), ("tool_calls", "other"), ("new", "other")],
+    [("stop", "stop"), ("length", "length"), ("content_filter", "refusal"), ("tool_calls", "tools"), ("new", "other")],
 )
 async def test_each_reason_has_one_of_our_words(theirs: str, ours: str) -> None:
     async with ScriptedServer([stream(O_START, o_chunk({}, theirs), o_usage(O_COUNTS), O_DONE)]) as server:

@@ -101,6 +101,7 @@ async def test_the_next_calls_of_a_path_answer_an_error(world: World, kind, stat
     assert customer.id
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("kind", "made"), [("timeout", 0), ("reset", 0), ("lost", 1)])
 async def test_a_connection_closes_without_an_answer(world: World, kind, made):
     await world.control("faults", kind=kind, path="/v1/checkout", seconds=0.3)

@@ -70,6 +70,7 @@ async def test_no_answer_is_a_connection_that_closes_and_other_bodies_are_no_ans
         json.loads(got)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_waits_are_as_long_as_is_asked(world: World, provider):
     for kind, stream in (("slow_first_byte", False), ("slow_first_byte", True), ("stall", False), ("stall", True)):
