@@ -236,6 +236,15 @@ def database_now(session: Session) -> datetime:
     return now()
 
 
+def lock_name(session: Session, name: str) -> None:
+    """Until the caller's transaction ends, nobody else gets past this with the same name: for what has no row yet.
+
+    Take it before any row. On SQLite a writing transaction is alone anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
 def insert_once(session: Session, model: type[SQLModel], values: Mapping[str, Any], *, key: Sequence[str]) -> bool:
     """Insert one row unless a row with the same ``key`` columns exists; whether it was inserted.
 

@@ -52,6 +52,25 @@ TITLE_LOOKS = 5
 TITLE_HOURS = 1
 SUMMARY_TOKENS = 2_048
 
+# The agent. Every step holds its own most before it is made.
+AGENT_STEPS = 8
+AGENT_STEP_TOKENS = 4_096
+AGENT_BUDGET_CENTS = 50
+MAX_AGENT_BUDGET_CENTS = 1_000
+MAX_AGENT_TASK_CHARS = 20_000
+MAX_AGENT_CALLS = 8
+MAX_AGENT_PROPOSALS = 20
+MAX_AGENT_REASON_CHARS = 500
+MAX_RUNNING_AGENTS_PER_PERSON = 3
+AGENT_RESULT_BYTES = 8_000
+AGENT_MESSAGE_CHARS = 2_000
+AGENT_SEARCH_RESULTS = 10
+MAX_SEARCH_CHARS = 200
+SNIPPET_CHARS = 160
+# Between two signs of life; a run that gives none for the time of its lease has no process any more.
+AGENT_LIFE_SECONDS = 2.0
+AGENT_LEASE_SECONDS = 15.0
+
 # The network.
 PROVIDER_CONNECT_SECONDS = 10.0
 PROVIDER_STALL_SECONDS = 120.0
@@ -74,6 +93,7 @@ RECONCILE_WINDOW_SECONDS = 7_200
 RECONCILE_WIDELY_SECONDS = 3_600.0
 RECONCILE_DAYS = 4
 RECONCILE_ORDERS = 200
+DISPUTE_DAYS = 180
 
 # Auto top-up. A charge whose end is not known is asked about again, and given up once Stripe may have forgotten its
 # idempotency key (https://docs.stripe.com/api/idempotent_requests).

@@ -117,9 +117,9 @@ class StripeDouble:
         if made is not None and asked.method == "POST":
             status, body = made(self, asked)
             return status, json.dumps(body).encode()
-        if path.endswith("/detach"):
-            self.forgotten.append(path.split("/")[-2])
-            return 200, json.dumps({"id": self.forgotten[-1], "object": "payment_method"}).encode()
+        one = self._one(path)
+        if one is not None:
+            return 200, json.dumps(one).encode()
         if asked.method == "POST" and asked.form["mode"] == "setup":
             return 200, json.dumps(self._setup_page(asked)).encode()
         if asked.method == "POST":
@@ -132,6 +132,14 @@ class StripeDouble:
         if found is None:
             return 404, b'{"error": {"type": "invalid_request_error", "code": "resource_missing"}}'
         return 200, json.dumps(found).encode()
+
+    def _one(self, path: str) -> dict[str, Any] | None:
+        if path.startswith("/v1/disputes/"):
+            return self.disputes[path.rsplit("/", 1)[-1]]
+        if path.endswith("/detach"):
+            self.forgotten.append(path.split("/")[-2])
+            return {"id": self.forgotten[-1], "object": "payment_method"}
+        return None
 
     def _intents_of(self, customer: str | None) -> dict[str, dict[str, Any]]:
         return {key: it for key, it in self.intents.items() if customer in (None, it.get("customer"))}

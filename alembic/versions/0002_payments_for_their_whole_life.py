@@ -10,6 +10,7 @@ branch_labels = None
 depends_on = None
 
 _FIXED_BEFORE = ("id", "user_id", "price_cents", "bonus_cents", "currency", "livemode", "created_at")
+_FIXED_REVERSAL = ("id", "kind", "payment_intent_id", "currency", "created_at")
 _FIXED_CODE = ("code", "amount_nanos", "credit_days", "expires_at", "max_uses", "created_at")
 _IN_FLIGHT = sa.text("source = 'auto' AND status = 'pending'")
 
@@ -38,7 +39,10 @@ def upgrade() -> None:
         sqlite_where=_IN_FLIGHT,
         postgresql_where=_IN_FLIGHT,
     )
-    _fix_order_columns((*_FIXED_BEFORE, "source", "discountable"))
+    op.add_column("reversals", sa.Column("decided", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    _fix_columns("orders", (*_FIXED_BEFORE, "source", "discountable"))
+    # What a dispute is about may change until it is taken.
+    _fix_columns("reversals", _FIXED_REVERSAL)
     op.create_table(
         "saved_cards",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -101,15 +105,17 @@ def downgrade() -> None:
     for table in ("promotional_codes", "auto_top_ups", "saved_cards"):
         op.drop_table(table)
     op.drop_index("ux_orders_auto_in_flight", "orders")
-    _fix_order_columns(_FIXED_BEFORE)
+    _fix_columns("orders", _FIXED_BEFORE)
+    _fix_columns("reversals", (*_FIXED_REVERSAL, "amount_cents"))
+    op.drop_column("reversals", "decided")
     for column in _added():
         op.drop_column("orders", column.name)
 
 
-def _fix_order_columns(columns: tuple[str, ...]) -> None:
+def _fix_columns(table: str, columns: tuple[str, ...]) -> None:
     on_postgres = op.get_bind().dialect.name == "postgresql"
-    op.execute("DROP TRIGGER orders_refuse_update" + (" ON orders" if on_postgres else ""))
-    _refuse("orders", "update", f"UPDATE OF {', '.join(columns)}")
+    op.execute(f"DROP TRIGGER {table}_refuse_update" + (f" ON {table}" if on_postgres else ""))
+    _refuse(table, "update", f"UPDATE OF {', '.join(columns)}")
 
 
 def _refuse(table: str, name: str, what: str) -> None:

@@ -14,6 +14,7 @@ from projectloom.errors import InvalidInput
 router = APIRouter(prefix="/api")
 
 _MOST_BEFORE = 2**62
+_MOST_DIGITS = 19
 
 
 @router.get("/statement")
@@ -59,7 +60,7 @@ def _before(request: Request) -> int | None:
     text = request.query_params.get("before")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) > _MOST_BEFORE:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS) or int(text) > _MOST_BEFORE:
         raise InvalidInput("before must be a whole number.")
     return int(text)
 

@@ -69,6 +69,12 @@ BILLING_PROOFS = (
         "OR (applied <> 1 AND frozen <> thawed) OR (applied = 1 AND thawed > 0)",
     ),
     Proof(
+        "every refund or dispute of a credited order was followed as far as Stripe reported it",
+        _REVERSALS,
+        "SELECT r.id FROM reversals r JOIN orders o ON o.payment_intent_id = r.payment_intent_id "
+        "WHERE o.completed_at IS NOT NULL AND o.currency = r.currency AND r.applied <> r.reported",
+    ),
+    Proof(
         "every reversal belongs to a refund or dispute",
         ENTRIES,
         "SELECT e.id FROM touched t JOIN journal_entries e ON e.id = t.id LEFT JOIN reversals r ON r.id = e.cause "

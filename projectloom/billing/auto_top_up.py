@@ -7,9 +7,9 @@ it is asked for again, so that whatever dies in between, a card is charged once 
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import BigInteger, cast
 from sqlmodel import Session, col, or_, select
 
 from projectloom import limits
@@ -17,9 +17,9 @@ from projectloom.accounts.models import Preference
 from projectloom.billing.auto_rules import Stop, charged_lately, close_charge, may_charge, refuse_charge, stop
 from projectloom.billing.checkout import is_live
 from projectloom.billing.models import AutoTopUp, Order, OrderSource, OrderStatus, SavedCard
-from projectloom.billing.packs import Pack, plain_dollars, priced
+from projectloom.billing.packs import plain_dollars, priced
 from projectloom.billing.reversals import has_open_dispute
-from projectloom.clock import now
+from projectloom.clock import start_of_month
 from projectloom.config import settings
 from projectloom.db import database_now, in_thread, reading, transaction
 from projectloom.errors import CardRefused, InvalidEvent, NotFound, PaymentUnavailable
@@ -33,13 +33,6 @@ _log = logging.getLogger(__name__)
 
 _CREDITS_MODE = "credits"
 _MISSING = "resource_missing"
-
-
-@dataclass(frozen=True, slots=True)
-class _Charge:
-    terms: ChargeTerms
-    placed_at: datetime
-    first: bool
 
 
 async def run_auto_top_ups() -> None:
@@ -88,6 +81,7 @@ def place_auto_order(user_id: str) -> str | None:
             currency="usd",
             livemode=is_live(),
             source=OrderSource.AUTO,
+            customer_id=session.get_one(SavedCard, user_id).customer_id,
             created_at=moment,
         )
         session.add(order)
@@ -96,11 +90,11 @@ def place_auto_order(user_id: str) -> str | None:
 
 async def finish_auto_order(order_id: str, *, first: bool = False) -> None:
     """Charge for a pending order, or find out what became of its charge. Credits nothing by itself."""
-    charge = await in_thread(_charge_of, order_id, first=first)
-    if charge is None:
-        return
     try:
-        facts = await _find_or_charge(charge)
+        facts = None if first else await find_charge(order_id)
+        if facts is None:
+            terms = await in_thread(_terms, order_id, first=first)
+            facts = await charge_card(terms) if terms else None
     except CardRefused as error:
         await in_thread(_refused, order_id, str(error.data["reason"]))
     except (PaymentUnavailable, NotFound) as error:
@@ -111,26 +105,77 @@ async def finish_auto_order(order_id: str, *, first: bool = False) -> None:
     except InvalidEvent:
         _log.warning("auto top-up got an answer that is no payment", extra={"order_id": order_id})
     else:
-        if facts is None:
-            await in_thread(_given_up, order_id)
-        elif facts.failed:
-            await in_thread(_refused, order_id, facts.refusal)
-        else:
+        if facts is not None:
             await in_thread(_note, order_id, facts)
 
 
-async def _find_or_charge(charge: _Charge) -> CheckoutFacts | None:
-    if not charge.first:
-        async for facts in charges_since(charge.placed_at - _SKEW, customer_id=charge.terms.customer_id):
-            if facts.order_id == charge.terms.order_id:
-                return facts
-        if now() - charge.placed_at > timedelta(seconds=limits.AUTO_GIVE_UP_SECONDS):
-            return None
-    return await charge_card(charge.terms) if charge.terms.payment_method_id else None
+async def find_charge(order_id: str) -> CheckoutFacts | None:
+    """The payment of an order among those of its customer; None when Stripe never took one.
+
+    Raises:
+        PaymentUnavailable: Stripe refused, failed or did not answer.
+    """
+    placed = await in_thread(_placed, order_id)
+    if placed is None:
+        return None
+    customer_id, placed_at = placed
+    async for facts in charges_since(placed_at - _SKEW, customer_id=customer_id):
+        if facts.order_id == order_id:
+            return facts
+    return None
 
 
 # Stripe's clock is not ours.
 _SKEW = timedelta(minutes=10)
+
+
+def _placed(order_id: str) -> tuple[str, datetime] | None:
+    with reading() as session:
+        order = session.get_one(Order, order_id)
+        return (order.customer_id, order.created_at) if order.customer_id else None
+
+
+def _terms(order_id: str, *, first: bool) -> ChargeTerms | None:
+    """What is to be charged now; None, and the order is closed, when it is not wanted any more.
+
+    Much may have happened since a charge was begun whose answer was lost: it may be switched off, the card gone, the
+    balance full, the bank asking, the month over.
+    """
+    with transaction() as session:
+        order = _locked(session, order_id)
+        if order is None:
+            return None
+        card = session.get(SavedCard, order.user_id)
+        if not first and not _still_wanted(session, order, card):
+            close_charge(session, order, problem="Stripe never took the charge, and it is not wanted any more")
+            return None
+        if card is None or card.payment_method_id is None:
+            close_charge(session, order, problem="there is no card to charge")
+            return None
+        return ChargeTerms(
+            order_id=order.id,
+            user_id=order.user_id,
+            customer_id=card.customer_id,
+            payment_method_id=card.payment_method_id,
+            price_cents=order.price_cents,
+            credit_text=plain_dollars(order.price_cents + order.bonus_cents),
+            description=f"ProjectLoom Credits (${plain_dollars(order.price_cents + order.bonus_cents)}), auto top-up",
+        )
+
+
+def _still_wanted(session: Session, order: Order, card: SavedCard | None) -> bool:
+    rules = session.get(AutoTopUp, order.user_id, with_for_update=True)
+    moment = database_now(session)
+    if rules is None or not rules.enabled or card is None:
+        return False
+    # Another card would be charged under the same key, which Stripe refuses; and after a day it has forgotten the key.
+    replaced = card.saved_at is not None and card.saved_at > order.created_at
+    too_old = moment - order.created_at > timedelta(seconds=limits.AUTO_GIVE_UP_SECONDS)
+    if replaced or too_old or order.created_at < start_of_month(moment):
+        return False
+    rules.next_try_at = moment + timedelta(seconds=limits.AUTO_RETRY_SECONDS)
+    session.add(rules)
+    return _is_low(session, rules) and not _is_hindered(session, user_id=order.user_id)
 
 
 def _is_low(session: Session, rules: AutoTopUp) -> bool:
@@ -142,12 +187,13 @@ def _is_low(session: Session, rules: AutoTopUp) -> bool:
 
 
 def _must_wait(session: Session, *, user_id: str, moment: datetime) -> bool:
+    return _is_hindered(session, user_id=user_id) or charged_lately(session, user_id=user_id, moment=moment)
+
+
+def _is_hindered(session: Session, *, user_id: str) -> bool:
     # A debt is for the person to settle, and a disputed payment for their bank.
     balances = read_balances(session, user_id=user_id)
-    in_debt = balances is not None and balances.debt_nanos > 0
-    return (
-        in_debt or has_open_dispute(session, user_id=user_id) or charged_lately(session, user_id=user_id, moment=moment)
-    )
+    return (balances is not None and balances.debt_nanos > 0) or has_open_dispute(session, user_id=user_id)
 
 
 def _has_card(session: Session, user_id: str) -> bool:
@@ -168,7 +214,8 @@ def _low_balances() -> list[str]:
                 or_(col(AutoTopUp.next_try_at).is_(None), col(AutoTopUp.next_try_at) <= moment),
                 Preference.api_key_mode == _CREDITS_MODE,
                 LedgerAccount.kind == AccountKind.CREDITS,
-                LedgerAccount.posted_nanos - LedgerAccount.held_nanos < AutoTopUp.threshold_cents * NANOS_PER_CENT,
+                LedgerAccount.posted_nanos - LedgerAccount.held_nanos
+                < cast(col(AutoTopUp.threshold_cents), BigInteger) * NANOS_PER_CENT,
             )
             .limit(limits.AUTO_BATCH)
         )
@@ -176,38 +223,21 @@ def _low_balances() -> list[str]:
 
 
 def _unfinished() -> list[str]:
-    """Charges whose end is not known, some time after they were begun."""
+    """Charges whose end is not known, some time after they were begun or last asked about."""
     with reading() as session:
-        before = database_now(session) - timedelta(seconds=limits.AUTO_RETRY_SECONDS)
-        query = select(Order.id).where(
-            Order.source == OrderSource.AUTO,
-            Order.status == OrderStatus.PENDING,
-            col(Order.payment_intent_id).is_(None),
-            Order.created_at < before,
+        moment = database_now(session)
+        query = (
+            select(Order.id)
+            .join(AutoTopUp, col(AutoTopUp.user_id) == col(Order.user_id), isouter=True)
+            .where(
+                Order.source == OrderSource.AUTO,
+                Order.status == OrderStatus.PENDING,
+                col(Order.payment_intent_id).is_(None),
+                Order.created_at < moment - timedelta(seconds=limits.AUTO_RETRY_SECONDS),
+                or_(col(AutoTopUp.next_try_at).is_(None), col(AutoTopUp.next_try_at) <= moment),
+            )
         )
         return list(session.exec(query.order_by(col(Order.id)).limit(limits.AUTO_BATCH)).all())
-
-
-def _charge_of(order_id: str, *, first: bool) -> _Charge | None:
-    with reading() as session:
-        order = session.get_one(Order, order_id)
-        card = session.get(SavedCard, order.user_id)
-        if order.status != OrderStatus.PENDING or order.source != OrderSource.AUTO:
-            return None
-        if card is None:
-            return None
-        pack = Pack(order.price_cents // 100, order.bonus_cents)
-        terms = ChargeTerms(
-            order_id=order.id,
-            user_id=order.user_id,
-            customer_id=card.customer_id,
-            # Without a card nothing more is charged, but what was is still to be found.
-            payment_method_id=card.payment_method_id or "",
-            price_cents=order.price_cents,
-            credit_text=pack.credit_text,
-            description=f"ProjectLoom Credits (${plain_dollars(order.price_cents + order.bonus_cents)}), auto top-up",
-        )
-        return _Charge(terms, order.created_at, first)
 
 
 def _locked(session: Session, order_id: str) -> Order | None:
@@ -228,16 +258,13 @@ def _gone(order_id: str) -> None:
             stop(session, user_id=order.user_id, why=Stop.CARD_GONE)
 
 
-def _given_up(order_id: str) -> None:
-    with transaction() as session:
-        if order := _locked(session, order_id):
-            close_charge(session, order, problem="Stripe never took the charge")
-
-
 def _note(order_id: str, facts: CheckoutFacts) -> None:
-    """Remember which payment it is. The webhook or the reconciler says what became of it."""
+    """Remember which payment it is, or that it was refused. That it was paid, others say."""
     with transaction() as session:
-        if order := _locked(session, order_id):
-            order.payment_intent_id = order.payment_intent_id or facts.payment_intent_id
-            order.customer_id = facts.customer_id
-            session.add(order)
+        if (order := _locked(session, order_id)) is None:
+            return
+        if facts.failed:
+            refuse_charge(session, order, facts.refusal)
+            return
+        order.payment_intent_id = order.payment_intent_id or facts.payment_intent_id
+        session.add(order)

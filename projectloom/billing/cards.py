@@ -117,9 +117,11 @@ def read_saved_card(user_id: str) -> CardView | None:
 def note_card_setup(session: Session, facts: CardSetup) -> None:
     """A webhook told that a card was entered. Nothing is believed but that Stripe should be asked."""
     row = session.get(SavedCard, facts.user_id, with_for_update=True)
-    if row is not None and row.customer_id == facts.customer_id and row.session_id == facts.session_id:
-        row.setup_due = row.setup_due or facts.complete
-        session.add(row)
+    if row is None or row.customer_id != facts.customer_id or row.session_id is None or not facts.complete:
+        return
+    # Of two pages that were opened, the one on which a card was entered counts.
+    row.session_id, row.setup_due = facts.session_id, True
+    session.add(row)
 
 
 def forget_customer_if_gone(user_id: str, error: PaymentUnavailable | NotFound) -> None:
@@ -201,6 +203,7 @@ def _drop_card(user_id: str) -> str:
             raise NoSavedCard
         dropped = row.payment_method_id
         row.payment_method_id = row.brand = row.last4 = row.exp_month = row.exp_year = row.saved_at = None
+        row.session_id, row.setup_due = None, False
         session.add(row)
         switch_off(session, user_id=user_id)
         return dropped

@@ -14,7 +14,7 @@ from projectloom.billing.packs import Pack, custom_pack, find_pack
 from projectloom.billing.reversals import has_open_dispute
 from projectloom.config import settings
 from projectloom.db import in_thread, transaction
-from projectloom.errors import InvalidEvent, PaymentUnavailable, PurchasesPaused
+from projectloom.errors import InvalidEvent, NotFound, PaymentUnavailable, PurchasesPaused
 from projectloom.ids import new_id
 from projectloom.payments import CheckoutTerms, create_session
 
@@ -39,8 +39,8 @@ async def create_checkout(user_id: str, email: str, amount: object, *, custom: b
     try:
         customer_id = await customer_of(user_id, email)
         facts = await create_session(_terms(order_id, user_id, customer_id, pack))
-    except (PaymentUnavailable, InvalidEvent) as error:
-        if isinstance(error, PaymentUnavailable):
+    except (PaymentUnavailable, NotFound, InvalidEvent) as error:
+        if not isinstance(error, InvalidEvent):
             await in_thread(forget_customer_if_gone, user_id, error)
         _log.warning("checkout could not be opened", extra={"order_id": order_id, "kind": error.data.get("kind")})
         await in_thread(_mark_unopened, order_id)

@@ -16,6 +16,7 @@ from projectloom.billing.models import Order, OrderSource, OrderStatus
 from projectloom.billing.notices import tell_purchase
 from projectloom.billing.reversals import follow
 from projectloom.clock import now
+from projectloom.db import lock_name
 from projectloom.ledger.credits import top_up
 from projectloom.money import from_cents
 from projectloom.payments import CheckoutFacts
@@ -47,6 +48,9 @@ def fulfill_checkout(session: Session, facts: CheckoutFacts) -> Fulfillment:
 
     Only the order's own pack is ever credited, and only when money has arrived and every fact agrees with the order.
     """
+    if facts.payment_intent_id:
+        # Or a refund that is noted at the same moment would find no order, and this would find no refund.
+        lock_name(session, facts.payment_intent_id)
     order = session.get(Order, facts.order_id, with_for_update=True)
     if order is None:
         _log.info("payment of an unknown order", extra={"order_id": facts.order_id})

@@ -167,6 +167,8 @@ class Reversal(SQLModel, table=True):
     """The furthest stage that Stripe reported, as :class:`~projectloom.payments.Stage`."""
     applied: int = 0
     """The stage that the books are at."""
+    decided: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """A dispute is over: nothing more comes of it."""
     takes: int = 0
     """How often its share was taken: anew when another reversal of the purchase did not stand."""
     paid_nanos: int = Field(default=0, sa_type=NanosColumn)

@@ -105,7 +105,7 @@ _STOPS = {
     "authentication": "Your bank asks you to confirm before your card can be charged. You have not been charged.",
     "card_gone": "Your saved card can no longer be charged. You have not been charged.",
     "disputed": "Your bank has questioned one of your payments.",
-    "refunded": "You took back a purchase that auto top-up had made.",
+    "refunded": "One of your purchases was refunded.",
 }
 
 

@@ -11,14 +11,22 @@ from sqlmodel import col, select
 
 from projectloom import limits
 from projectloom.billing.alerts import alert
+from projectloom.billing.auto_top_up import find_charge
 from projectloom.billing.fulfillment import Fulfillment, fulfill_checkout
-from projectloom.billing.models import Order, OrderStatus
+from projectloom.billing.models import Order, OrderSource, OrderStatus, Reversal
 from projectloom.billing.refunds import finish_refund
 from projectloom.billing.reversals import record_reversal
 from projectloom.clock import now
 from projectloom.db import in_thread, reading, transaction
 from projectloom.errors import InvalidEvent, NotFound, PaymentUnavailable
-from projectloom.payments import CheckoutFacts, charges_since, retrieve_session, reversals_since, sessions_since
+from projectloom.payments import (
+    CheckoutFacts,
+    charges_since,
+    retrieve_dispute,
+    retrieve_session,
+    reversals_since,
+    sessions_since,
+)
 
 
 @dataclass(slots=True)
@@ -47,6 +55,15 @@ async def reconcile(since: datetime) -> ReconcileReport:
         PaymentUnavailable: Stripe is not set up, or did not answer. What was compared until then is healed.
     """
     report = ReconcileReport()
+    listed = await _compare_payments(since, report)
+    await _compare_reversals(since, report)
+    report.problems += await in_thread(_problems, since, listed)
+    await in_thread(_alert, report.problems)
+    return report
+
+
+async def _compare_payments(since: datetime, report: ReconcileReport) -> set[str]:
+    """Bring every payment to where Stripe says it is; the orders that Stripe listed."""
     listed: set[str] = set()
     async for facts in sessions_since(since):
         listed.add(facts.order_id)
@@ -59,14 +76,21 @@ async def reconcile(since: datetime) -> ReconcileReport:
     for order_id, session_id in await in_thread(_waiting, since):
         if order_id not in listed:
             await _ask_about(order_id, session_id, report)
+    for order_id in await in_thread(_charges_waiting):
+        if order_id not in listed:
+            await _find_charge(order_id, report)
+    return listed
+
+
+async def _compare_reversals(since: datetime, report: ReconcileReport) -> None:
+    """Bring every refund and dispute to where Stripe says it is, and ask for those that were requested."""
     async for reversal in reversals_since(since):
         report.reversals += 1
         await in_thread(record_reversal, reversal)
+    for dispute_id in await in_thread(_disputes_undecided, since):
+        await _ask_about_dispute(dispute_id, report)
     for order_id in await in_thread(_refunds_due):
         await _ask_again(order_id, report)
-    report.problems += await in_thread(_problems, since, listed)
-    await in_thread(_alert, report.problems)
-    return report
 
 
 async def _compare(facts: CheckoutFacts, report: ReconcileReport) -> None:
@@ -80,6 +104,24 @@ async def _ask_about(order_id: str, session_id: str, report: ReconcileReport) ->
         await _compare(await retrieve_session(session_id), report)
     except (NotFound, InvalidEvent):
         report.problems.append(f"order {order_id}: Stripe does not know its session {session_id}")
+
+
+async def _find_charge(order_id: str, report: ReconcileReport) -> None:
+    """Look for the payment of an auto top-up whose end nobody told, however old it is."""
+    facts = await find_charge(order_id)
+    if facts is not None and await in_thread(_fulfill, facts) == Fulfillment.CREDITED:
+        report.healed.append(order_id)
+
+
+async def _ask_about_dispute(dispute_id: str, report: ReconcileReport) -> None:
+    try:
+        facts = await retrieve_dispute(dispute_id)
+    except (NotFound, InvalidEvent):
+        report.problems.append(f"dispute {dispute_id}: Stripe does not know it any more")
+        return
+    if facts is not None:
+        report.reversals += 1
+        await in_thread(record_reversal, facts)
 
 
 async def _ask_again(order_id: str, report: ReconcileReport) -> None:
@@ -104,6 +146,29 @@ def _waiting(since: datetime) -> list[tuple[str, str]]:
     )
     with reading() as session:
         return [(order_id, session_id) for order_id, session_id in session.exec(query).all() if session_id]
+
+
+def _charges_waiting() -> list[str]:
+    query = select(Order.id).where(Order.source == OrderSource.AUTO, Order.status == OrderStatus.PENDING)
+    with reading() as session:
+        return list(session.exec(query.order_by(col(Order.id)).limit(limits.RECONCILE_ORDERS)).all())
+
+
+def _disputes_undecided(since: datetime) -> list[str]:
+    """Disputes older than the window that may still be decided: a bank takes its months."""
+    query = (
+        select(Reversal.id)
+        .where(
+            Reversal.kind == "dispute",
+            col(Reversal.decided).is_(False),
+            Reversal.created_at < since,
+            Reversal.created_at > since - timedelta(days=limits.DISPUTE_DAYS),
+        )
+        .order_by(col(Reversal.created_at).desc())
+        .limit(limits.RECONCILE_ORDERS)
+    )
+    with reading() as session:
+        return list(session.exec(query).all())
 
 
 def _refunds_due() -> list[str]:

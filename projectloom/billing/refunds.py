@@ -11,8 +11,8 @@ from sqlmodel import Session, func, select
 
 from projectloom.billing.alerts import alert
 from projectloom.billing.auto_rules import Stop, stop
-from projectloom.billing.models import Order, OrderSource, OrderStatus, Reversal
-from projectloom.billing.reversals import note_reversal, refund_freeze, release_refund
+from projectloom.billing.models import Order, OrderStatus, Reversal
+from projectloom.billing.reversals import note_reversal, record_reversal, refund_freeze, release_refund
 from projectloom.clock import now
 from projectloom.config import settings
 from projectloom.db import in_thread, transaction
@@ -21,12 +21,13 @@ from projectloom.ledger.accounts import lock_accounts, read_balances
 from projectloom.ledger.lots import lots_of
 from projectloom.ledger.reversals import freeze
 from projectloom.money import from_cents
-from projectloom.payments import ReversalFacts, create_refund
+from projectloom.payments import ReversalFacts, Stage, create_refund, refunds_of
 
 _REFUSED_WORDS = "The refund could not be made. Your credit is on your balance again. Please try again later."
 _WAITING_WORDS = "The refund is on its way, but has not been confirmed yet. Its credit is set aside until it is."
 
 _REFUSED = range(400, 500)
+_DONE_BEFORE = "charge_already_refunded"
 # Stripe's "the same key is in use" and "too many requests": it has not said no.
 _NOT_YET = (409, 429)
 
@@ -55,13 +56,26 @@ async def finish_refund(order_id: str) -> None:
     payment_intent_id, cents, key = wanted
     try:
         facts = await create_refund(payment_intent_id=payment_intent_id, amount_cents=cents, idempotency_key=key)
+    except NotFound as error:
+        await in_thread(_give_up, order_id)
+        raise PaymentUnavailable(_REFUSED_WORDS) from error
     except PaymentUnavailable as error:
+        if error.data.get("code") == _DONE_BEFORE and await _note_made(payment_intent_id):
+            return
         status = error.data.get("status")
         if isinstance(status, int) and status in _REFUSED and status not in _NOT_YET:
             await in_thread(_give_up, order_id)
             raise PaymentUnavailable(_REFUSED_WORDS, **error.data) from error
         raise PaymentUnavailable(_WAITING_WORDS, **error.data) from error
     await in_thread(_made, order_id, facts)
+
+
+async def _note_made(payment_intent_id: str) -> bool:
+    """Whether Stripe has made refunds of this payment; what they are is followed. Its key may be forgotten by then."""
+    made = await refunds_of(payment_intent_id)
+    for facts in made:
+        await in_thread(record_reversal, facts)
+    return any(facts.stage == Stage.TAKEN for facts in made)
 
 
 def is_refundable(session: Session, order: Order) -> bool:
@@ -90,9 +104,8 @@ def _reserve(user_id: str, order_id: str) -> None:
             raise NotRefundable("A reply is being written with this credit. Please try again when it has ended.")
         order.refund_requested_at = now()
         session.add(order)
-        if order.source == OrderSource.AUTO:
-            # Or the next minute it would buy again what was just taken back.
-            stop(session, user_id=user_id, why=Stop.REFUNDED)
+        # Or the next minute it would buy again what is taken back.
+        stop(session, user_id=user_id, why=Stop.REFUNDED)
         freeze(session, user_id=user_id, order_id=order_id, dispute_id=refund_freeze(order))
 
 

@@ -31,7 +31,7 @@ _RECENT = timedelta(minutes=15)
 class ReturnOutcome:
     """What the return page says. ``credit_nanos`` is what was, or will be, added."""
 
-    status: Literal["completed", "waiting", "failed", "pending", "none"]
+    status: Literal["completed", "waiting", "failed", "set_aside", "pending", "none"]
     credit_nanos: Nanos = ZERO
 
 
@@ -99,7 +99,9 @@ def _outcome(user_id: str) -> ReturnOutcome:
             return ReturnOutcome("completed", _credit(order))
         if order.awaiting_bank:
             return ReturnOutcome("waiting", _credit(order))
-        if order.status in (OrderStatus.FAILED, OrderStatus.SET_ASIDE):
+        if order.status == OrderStatus.SET_ASIDE:
+            return ReturnOutcome("set_aside", _credit(order))
+        if order.status == OrderStatus.FAILED:
             return ReturnOutcome("failed", _credit(order))
     pending = next((order for order in opened if order.status == OrderStatus.PENDING), None)
     return ReturnOutcome("pending", _credit(pending)) if pending else ReturnOutcome("none")

@@ -10,7 +10,7 @@ from projectloom.billing.alerts import alert
 from projectloom.billing.auto_rules import Stop, stop
 from projectloom.billing.models import Order, OrderStatus, Reversal
 from projectloom.billing.notices import tell_frozen, tell_given_back, tell_taken_back
-from projectloom.db import insert_once, transaction
+from projectloom.db import insert_once, lock_name, transaction
 from projectloom.ledger.accounts import frozen_address
 from projectloom.ledger.journal import Posted
 from projectloom.ledger.models import Posting
@@ -35,6 +35,7 @@ def note_reversal(session: Session, facts: ReversalFacts) -> None:
         currency=facts.currency,
         reported=facts.stage,
     )
+    lock_name(session, facts.payment_intent_id)
     # The order first: every path to the books of one purchase locks its order before anything else.
     order = session.exec(
         select(Order).where(Order.payment_intent_id == facts.payment_intent_id).with_for_update()
@@ -42,6 +43,10 @@ def note_reversal(session: Session, facts: ReversalFacts) -> None:
     insert_once(session, Reversal, row.model_dump(), key=["id"])
     known = session.get_one(Reversal, facts.id, with_for_update=True, populate_existing=True)
     known.reported = max(known.reported, facts.stage)
+    known.decided = known.decided or facts.decided
+    if known.applied < Stage.TAKEN:
+        # What was asked about may become more, or less, until it is taken.
+        known.amount_cents = facts.amount_cents
     session.add(known)
     session.flush()
     if order is not None:
@@ -82,8 +87,9 @@ def _follow_one(session: Session, order: Order, row: Reversal, rows: list[Revers
             idempotency_key=f"unfreeze:{row.id}",
             cause=row.id,
         )
-    if row.kind == "dispute" and row.reported in (Stage.OPEN, Stage.TAKEN):
-        stop(session, user_id=order.user_id, why=Stop.DISPUTED)
+    if row.reported in (Stage.OPEN, Stage.TAKEN):
+        # Or the next minute it would buy again what was just taken back.
+        stop(session, user_id=order.user_id, why=Stop.DISPUTED if row.kind == "dispute" else Stop.REFUNDED)
     if row.reported == Stage.OPEN:
         frozen = freeze(session, user_id=order.user_id, order_id=order.id, dispute_id=row.id)
         if frozen is not None:
@@ -197,10 +203,18 @@ def release_refund(session: Session, order: Order) -> None:
 
 
 def has_open_dispute(session: Session, *, user_id: str) -> bool:
-    """Whether a bank questions one of a person's payments now, which pauses their purchases."""
+    """Whether a bank questions one of a person's payments now, which pauses their purchases.
+
+    A bank takes the money as a rule at once, and decides later.
+    """
     query = (
         select(Reversal.id)
         .join(Order, col(Order.id) == col(Reversal.order_id))
-        .where(Order.user_id == user_id, Reversal.kind == "dispute", Reversal.applied == int(Stage.OPEN))
+        .where(
+            Order.user_id == user_id,
+            Reversal.kind == "dispute",
+            col(Reversal.applied).in_((int(Stage.OPEN), int(Stage.TAKEN))),
+            col(Reversal.decided).is_(False),
+        )
     )
     return session.exec(query.limit(1)).first() is not None

@@ -18,7 +18,14 @@ from projectloom.payments.cards import (
 )
 from projectloom.payments.checkout import CheckoutFacts, CheckoutTerms, create_session, retrieve_session, sessions_since
 from projectloom.payments.events import SignedEvent, event_facts, read_event, verify_event
-from projectloom.payments.reversals import ReversalFacts, Stage, create_refund, reversals_since
+from projectloom.payments.reversals import (
+    ReversalFacts,
+    Stage,
+    create_refund,
+    refunds_of,
+    retrieve_dispute,
+    reversals_since,
+)
 
 __all__ = [
     "Card",
@@ -39,6 +46,8 @@ __all__ = [
     "open_card_page",
     "read_card",
     "read_event",
+    "refunds_of",
+    "retrieve_dispute",
     "retrieve_session",
     "reversals_since",
     "sessions_since",

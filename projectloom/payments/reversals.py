@@ -4,16 +4,19 @@ Sources: https://docs.stripe.com/refunds and https://docs.stripe.com/disputes. R
 each is reduced to a stage that only ever rises: the furthest stage reported is where things are.
 """
 
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from projectloom import limits
 from projectloom.errors import InvalidEvent
 from projectloom.payments.client import stripe_client
-from projectloom.payments.fields import cents, expandable, text
+from projectloom.payments.fields import cents, expandable, part, text
+
+_log = logging.getLogger(__name__)
 
 
 class Stage(IntEnum):
@@ -39,6 +42,8 @@ class ReversalFacts:
     amount_cents: int
     currency: str
     stage: Stage
+    decided: bool = False
+    """A dispute is over: nothing more comes of it."""
 
 
 _REFUND_STAGES = {
@@ -62,6 +67,9 @@ _DISPUTE_EVENT_STAGES = {
 }
 
 
+_DECIDED = frozenset({"won", "lost", "prevented", "warning_closed"})
+
+
 def refund_facts(refund: Mapping[str, Any]) -> ReversalFacts | None:
     """What a Refund says; None when it refunds no PaymentIntent, as ours always do. Raises InvalidEvent."""
     try:
@@ -82,7 +90,18 @@ def dispute_facts(dispute: Mapping[str, Any], *, kind: str = "") -> ReversalFact
     if moved:
         # The dispute's own account of the money: taken at first, given back by a second movement.
         stages.append(Stage.TAKEN)
-    return _facts(dispute, "dispute", max(stages))
+        if told == Stage.UNDONE and _net(dispute) < 0:
+            # It ended without the bank's verdict, and what was taken stays taken.
+            stages = [Stage.TAKEN]
+    found = _facts(dispute, "dispute", max(stages))
+    return found and replace(found, decided=dispute["status"] in _DECIDED)
+
+
+def _net(dispute: Mapping[str, Any]) -> int:
+    """What all movements of a dispute come to, in cents, fees left out; zero when they cannot be read."""
+    moved = dispute.get("balance_transactions")
+    amounts = [part(one).get("amount") for one in cast("list[object]", moved)] if isinstance(moved, list) else []
+    return sum(amount for amount in amounts if isinstance(amount, int))
 
 
 def _facts(found: Mapping[str, Any], kind: Literal["refund", "dispute"], stage: Stage) -> ReversalFacts | None:
@@ -118,12 +137,49 @@ async def reversals_since(moment: datetime) -> AsyncGenerator[ReversalFacts]:
     async with stripe_client() as client:
         refunds = await client.v1.refunds.list_async({"created": {"gte": since}, "limit": limits.STRIPE_PAGE_SIZE})
         async for refund in refunds.auto_paging_iter():
-            if facts := refund_facts(refund.to_dict()):
+            if facts := _readable(refund_facts, refund.to_dict()):
                 yield facts
         disputes = await client.v1.disputes.list_async({"created": {"gte": since}, "limit": limits.STRIPE_PAGE_SIZE})
         async for dispute in disputes.auto_paging_iter():
-            if facts := dispute_facts(dispute.to_dict()):
+            if facts := _readable(dispute_facts, dispute.to_dict()):
                 yield facts
+
+
+def _readable(
+    read: Callable[[Mapping[str, Any]], ReversalFacts | None], found: Mapping[str, Any]
+) -> ReversalFacts | None:
+    """One that cannot be read, of another product's perhaps, must not keep the others from being followed."""
+    try:
+        return read(found)
+    except InvalidEvent as error:
+        _log.error("Stripe lists what cannot be read: %s", error.message)
+        return None
+
+
+async def refunds_of(payment_intent_id: str) -> list[ReversalFacts]:
+    """What Stripe says of every refund of one payment.
+
+    Raises:
+        PaymentUnavailable: Stripe refused, failed or did not answer.
+    """
+    async with stripe_client() as client:
+        found = await client.v1.refunds.list_async(
+            {"payment_intent": payment_intent_id, "limit": limits.STRIPE_PAGE_SIZE}
+        )
+        read = [refund_facts(refund.to_dict()) async for refund in found.auto_paging_iter()]
+    return [facts for facts in read if facts is not None]
+
+
+async def retrieve_dispute(dispute_id: str) -> ReversalFacts | None:
+    """What Stripe says of one dispute now.
+
+    Raises:
+        PaymentUnavailable: Stripe refused, failed or did not answer. NotFound: there is none.
+        InvalidEvent: it lacks a part.
+    """
+    async with stripe_client() as client:
+        found = await client.v1.disputes.retrieve_async(dispute_id)
+    return dispute_facts(found.to_dict())
 
 
 async def create_refund(*, payment_intent_id: str, amount_cents: int, idempotency_key: str) -> ReversalFacts:

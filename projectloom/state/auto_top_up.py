@@ -22,7 +22,7 @@ _STOPPED = {
     "yourself, or save another card.",
     "card_gone": "Your card can no longer be charged, so auto top-up is off. You were not charged.",
     "disputed": "Your bank has questioned a payment, so auto top-up is off.",
-    "refunded": "You took an auto top-up back, so it is off.",
+    "refunded": "One of your purchases was refunded, so auto top-up is off.",
 }
 
 

@@ -141,6 +141,7 @@ class PurchaseReturnState(rx.State):
             "completed": ("completed", f"Purchase complete. {amount} was added to your balance."),
             "waiting": ("waiting", f"Waiting for your bank. {amount} will appear here as soon as it confirms."),
             "pending": ("waiting", "Waiting for the payment to be confirmed. This page updates by itself."),
+            "set_aside": ("failed", "Your payment differs from the order, so nothing was added yet. We look into it."),
             "failed": ("failed", "Your bank did not accept this payment. You have not been charged."),
         }
         self._say(*said.get(outcome.status, ("", "")))
