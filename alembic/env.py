@@ -4,6 +4,7 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 import projectloom.accounts.models
+import projectloom.assistants.agent_models
 import projectloom.billing.models
 import projectloom.conversations.models
 import projectloom.ledger.models

@@ -99,6 +99,27 @@ class CapReached(LoomError):
     default_message = "A cap that you set leaves too little for this reply."
 
 
+class BudgetReached(LoomError):
+    """What was allowed for this work leaves too little for its next call. ``data['left_nanos']`` says what is left."""
+
+    code = "budget_reached"
+    default_message = "The budget of this run leaves too little for another step."
+
+
+class ProposalStale(LoomError):
+    """What an agent proposed no longer fits: the thing has changed since, or is gone."""
+
+    code = "proposal_stale"
+    default_message = "This has changed since it was proposed, so nothing was done."
+
+
+class ProposalDecided(LoomError):
+    """The proposal was decided before, the other way."""
+
+    code = "proposal_decided"
+    default_message = "You have decided this before."
+
+
 class MissingApiKey(LoomError):
     """Own-key funding without a key for the model's provider."""
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from projectloom.api.app import create_api
+from projectloom.assistants.agent import agents
 from projectloom.billing.mailer import warn_unless_sending
 from projectloom.billing.origin import stamp_books
 from projectloom.config import SANDBOX_PREFIX, settings
@@ -42,14 +43,14 @@ class Service:
         if self._sandbox is not None:
             await start_deliveries(self._sandbox)
         closing: list[asyncio.Task[None]] = []
-        on_stop_signal(lambda: closing.append(asyncio.create_task(runner.drain())))
+        on_stop_signal(lambda: closing.extend(asyncio.create_task(ending.drain()) for ending in (agents, runner)))
         jobs = [asyncio.create_task(keep_running(job), name=job.name) for job in JOBS]
         try:
             yield
         finally:
             for job in jobs:
                 job.cancel()
-            await asyncio.gather(runner.drain(), *closing)
+            await asyncio.gather(agents.drain(), runner.drain(), *closing)
             if self._sandbox is not None:
                 await stop_deliveries(self._sandbox)
             await close_providers()

@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from projectloom.api import (
+    agent,
     assistants,
     auth,
     auto_top_up,
@@ -23,7 +24,19 @@ def create_api() -> FastAPI:
     """Every HTTP route of the product. Pages are mounted below it."""
     app = FastAPI(title="ProjectLoom", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     errors.install(app)
-    for module in (auth, preferences, credits, auto_top_up, statement, usage, prices, webhooks, chat, assistants):
+    for module in (
+        auth,
+        preferences,
+        credits,
+        auto_top_up,
+        statement,
+        usage,
+        prices,
+        webhooks,
+        chat,
+        assistants,
+        agent,
+    ):
         app.include_router(module.router)
     app.add_api_route("/api/{path:path}", _no_such_route, methods=list(_METHODS), include_in_schema=False)
     return app

@@ -7,7 +7,7 @@ start is an ``error`` part. What the reply cost stands in the metadata of ``fini
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.responses import StreamingResponse
 
@@ -17,7 +17,7 @@ from projectloom.billing.balance import read_balance
 from projectloom.db import in_thread
 from projectloom.errors import LoomError
 from projectloom.metering.receipts import Receipt
-from projectloom.metering.turn import Settled, StartedTurn, Text, TurnEvent, watch_turn
+from projectloom.metering.turn import Settled, StartedTurn, Text, watch_turn
 
 _HEADERS = {
     "x-vercel-ai-ui-message-stream": "v1",
@@ -26,33 +26,40 @@ _HEADERS = {
 }
 _TEXT_ID = "text"
 
+Event = TypeVar("Event")
+
 
 def stream_turn(user_id: str, turn_id: str, start: dict[str, Any]) -> StreamingResponse:
     """Watch a turn from its beginning. A reader who leaves changes nothing for the turn."""
-    return StreamingResponse(_parts(user_id, turn_id, start), media_type="text/event-stream", headers=_HEADERS)
+    return ui_response(_parts(user_id, turn_id, start))
+
+
+def ui_response(parts: AsyncIterator[str]) -> StreamingResponse:
+    """The parts of a UI message stream as an answer."""
+    return StreamingResponse(parts, media_type="text/event-stream", headers=_HEADERS)
 
 
 async def _parts(user_id: str, turn_id: str, start: dict[str, Any]) -> AsyncIterator[str]:
-    yield _part({"type": "start", "messageId": turn_id, "messageMetadata": {"turnId": turn_id, **start}})
+    yield part({"type": "start", "messageId": turn_id, "messageMetadata": {"turnId": turn_id, **start}})
     began = False
     try:
-        async for event in _kept_alive(watch_turn(user_id, turn_id)):
+        async for event in kept_alive(watch_turn(user_id, turn_id)):
             match event:
                 case None:
                     yield ": waiting\n\n"
                 case Text(text=text):
                     if not began:
                         began = True
-                        yield _part({"type": "text-start", "id": _TEXT_ID})
-                    yield _part({"type": "text-delta", "id": _TEXT_ID, "delta": text})
+                        yield part({"type": "text-start", "id": _TEXT_ID})
+                    yield part({"type": "text-delta", "id": _TEXT_ID, "delta": text})
                 case Settled(receipt=receipt):
                     if began:
-                        yield _part({"type": "text-end", "id": _TEXT_ID})
+                        yield part({"type": "text-end", "id": _TEXT_ID})
                     if receipt.error_message:
-                        yield _part({"type": "error", "errorText": receipt.error_message})
-                    yield _part({"type": "finish", "messageMetadata": await _metadata(user_id, receipt)})
+                        yield part({"type": "error", "errorText": receipt.error_message})
+                    yield part({"type": "finish", "messageMetadata": await _metadata(user_id, receipt)})
     except LoomError as error:
-        yield _part({"type": "error", "errorText": error.message})
+        yield part({"type": "error", "errorText": error.message})
     yield "data: [DONE]\n\n"
 
 
@@ -66,7 +73,7 @@ def start_values(turn: StartedTurn) -> dict[str, Any]:
     }
 
 
-async def _kept_alive(events: AsyncIterator[TurnEvent]) -> AsyncIterator[TurnEvent | None]:
+async def kept_alive(events: AsyncIterator[Event]) -> AsyncIterator[Event | None]:
     """The same events, with a None whenever nothing came for a while: proxies cut connections that are silent."""
     while True:
         pending = asyncio.ensure_future(anext(events, _END))
@@ -78,7 +85,7 @@ async def _kept_alive(events: AsyncIterator[TurnEvent]) -> AsyncIterator[TurnEve
         event = await pending
         if event is _END:
             return
-        yield event  # pyright: ignore[reportReturnType]
+        yield event
 
 
 _END: Any = object()
@@ -114,5 +121,6 @@ async def _metadata(user_id: str, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _part(value: dict[str, Any]) -> str:
+def part(value: dict[str, Any]) -> str:
+    """One part of a UI message stream, as an event."""
     return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"

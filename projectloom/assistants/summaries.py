@@ -39,14 +39,13 @@ async def start_summary(request: SummaryRequest) -> StartedTurn:
     """
     if (request.conversation_id is None) == (request.text is None):
         raise InvalidInput("Send either conversationId or text.")
-    material = request.text or await in_thread(_transcript, request.user_id, request.conversation_id)
-    if not material.strip():
-        raise InvalidInput("There is nothing to summarise yet.")
+    material = request.text or await in_thread(transcript, request.user_id, request.conversation_id)
+    messages = summary_of(material)
     return await start_turn(
         TurnRequest(
             user_id=request.user_id,
             model=request.model,
-            messages=(ChatMessage("system", _INSTRUCTION), ChatMessage("user", material)),
+            messages=messages,
             conversation_id=request.conversation_id,
             max_tokens=request.max_tokens or limits.SUMMARY_TOKENS,
             source="summarize",
@@ -57,7 +56,15 @@ async def start_summary(request: SummaryRequest) -> StartedTurn:
     )
 
 
-def _transcript(user_id: str, conversation_id: str | None) -> str:
+def summary_of(material: str) -> tuple[ChatMessage, ...]:
+    """What a model is asked in order to summarise a text. Raises InvalidInput when there is nothing in it."""
+    if not material.strip():
+        raise InvalidInput("There is nothing to summarise yet.")
+    return ChatMessage("system", _INSTRUCTION), ChatMessage("user", material)
+
+
+def transcript(user_id: str, conversation_id: str | None) -> str:
+    """A conversation as one text. Raises NotFound when it is not the person's."""
     with reading() as session:
         history = history_of(session, user_id, conversation_id)
     return "\n\n".join(f"{message.role}: {message.text}" for message in history)

@@ -1,5 +1,8 @@
 """Reading and writing conversations. Every function takes the owner's id and finds nothing of anybody else's."""
 
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, exists, or_
 from sqlmodel import Session, col, select
 
 from projectloom import limits
@@ -127,3 +130,94 @@ def read_messages(session: Session, *, conversation_id: str) -> list[Message]:
     """A conversation's messages, the oldest first. The caller has found the conversation for its owner."""
     query = select(Message).where(Message.conversation_id == conversation_id).order_by(col(Message.id))
     return list(session.exec(query).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation that a search found, and the text around the words; empty where only its title has them."""
+
+    conversation_id: str
+    title: str
+    message_id: str | None
+    snippet: str
+
+
+def search_conversations(
+    session: Session, *, user_id: str, words: str, limit: int, besides: str | None = None
+) -> list[Found]:
+    """The person's conversations with ``words`` in a title or a message, the latest first; ``besides`` is left out.
+
+    What is looked for is taken as it is: no character in it stands for others.
+    """
+    wanted = words.strip()
+    if not wanted or not is_storable(wanted):
+        return []
+    said = exists().where(col(Message.conversation_id) == col(Conversation.id), _has(Message.text, wanted))
+    query = (
+        select(Conversation.id, Conversation.title)
+        .where(
+            Conversation.user_id == user_id,
+            col(Conversation.deleted_at).is_(None),
+            Conversation.id != (besides or ""),
+            or_(_has(Conversation.title, wanted), said),
+        )
+        .order_by(col(Conversation.updated_at).desc(), col(Conversation.id).desc())
+        .limit(limit)
+    )
+    return [_found(session, conversation_id, title, wanted) for conversation_id, title in session.exec(query).all()]
+
+
+def _has(column: str, words: str) -> ColumnElement[bool]:
+    return col(column).icontains(words, autoescape=True)
+
+
+def _found(session: Session, conversation_id: str, title: str, words: str) -> Found:
+    query = select(Message.id, Message.text).where(
+        Message.conversation_id == conversation_id, _has(Message.text, words)
+    )
+    first = session.exec(query.order_by(col(Message.id)).limit(1)).first()
+    if first is None:
+        return Found(conversation_id, title, None, "")
+    message_id, text = first
+    # Where lower case differs in length or between us and the database, the text's beginning has to do.
+    place = max(text.lower().find(words.lower()) - limits.SNIPPET_CHARS // 4, 0)
+    return Found(conversation_id, title, message_id, " ".join(text[place : place + limits.SNIPPET_CHARS].split()))
+
+
+def find_message(session: Session, *, conversation_id: str, message_id: str) -> Message:
+    """A message of a conversation that the caller has found for its owner. Raises NotFound."""
+    row = session.get(Message, message_id) if is_storable(message_id) else None
+    if row is None or row.conversation_id != conversation_id:
+        raise NotFound("There is no such message in that conversation.")
+    return row
+
+
+def copy_branch(session: Session, *, user_id: str, conversation_id: str, message_id: str) -> Conversation:
+    """A new conversation of the person's with copies of the messages up to and with the one named.
+
+    A copy belongs to no turn: the receipt stays with the original. Messages without text are left out.
+
+    Raises:
+        NotFound: as in :func:`find_conversation` and :func:`find_message`.
+    """
+    origin = find_conversation(session, user_id=user_id, conversation_id=conversation_id)
+    last = find_message(session, conversation_id=conversation_id, message_id=message_id)
+    chain = [row for row in _chain(session, last) if row.text]
+    branch = create_conversation(session, user_id=user_id, first_text=origin.title)
+    branch.title_by = TitleBy.PERSON
+    parent_id = None
+    for row in chain:
+        copy = add_message(session, conversation=branch, role=row.role, text=row.text, parent_id=parent_id)
+        parent_id = copy.id
+    return branch
+
+
+def _chain(session: Session, last: Message) -> list[Message]:
+    """The messages that lead to one, the oldest first. One that names no parent follows the one written before it."""
+    before = [row for row in read_messages(session, conversation_id=last.conversation_id) if row.id < last.id]
+    chain, parent_id = [last], last.parent_id
+    for row in reversed(before):
+        if parent_id is None or row.id == parent_id:
+            chain.append(row)
+            parent_id = row.parent_id
+    return chain[::-1]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from projectloom import limits
+from projectloom.assistants.agent import agents
+from projectloom.assistants.agent_runs import recover_runs
 from projectloom.assistants.titles import name_conversations
 from projectloom.billing.auto_top_up import run_auto_top_ups
 from projectloom.billing.cards import collect_due_cards
@@ -44,6 +46,10 @@ class Job:
 
 async def _recover() -> None:
     await in_meter_thread(recover_turns, runner.living())
+
+
+async def _recover_agents() -> None:
+    await in_meter_thread(recover_runs, agents.living())
 
 
 async def _retry_events() -> None:
@@ -90,6 +96,7 @@ async def _forget_sessions() -> None:
 
 JOBS = (
     Job("recover turns", limits.RECOVERY_INTERVAL_SECONDS, _recover),
+    Job("recover agents", limits.RECOVERY_INTERVAL_SECONDS, _recover_agents),
     Job("retry events", limits.RETRY_EVENTS_SECONDS, _retry_events),
     Job("expire credit", limits.EXPIRE_SECONDS, _expire, leased=True),
     Job("send mails", limits.SEND_MAILS_SECONDS, _send_mails, leased=True),

@@ -46,6 +46,7 @@ def open_turn(request: TurnRequest) -> Opened:
         InvalidInput, TooLarge, PromptTooLong, UnknownModel, NotFound: the request cannot be served.
         MissingApiKey: own-key funding without a key. CreditsUnavailable: credits, but the operator has no key.
         InsufficientCredits, CapReached: the balance, or a cap of the person's, does not cover a useful reply.
+        BudgetReached: what the request itself allows does not cover one.
         IdempotencyConflict: the client's request id came before with other input.
         TooManyRequests: too many of the person's replies are being written.
     """
@@ -57,17 +58,27 @@ def open_turn(request: TurnRequest) -> Opened:
         return _open_turn(request)
 
 
+def check_open(session: Session, request: TurnRequest) -> str:
+    """Refuse what :func:`open_turn` would refuse now, and open nothing. Returns the id of the model that would answer.
+
+    Raises what :func:`open_turn` raises.
+    """
+    check_request(request)
+    asked, _ = _asked(session, request)
+    _check_running(session, request.user_id)
+    terms_of(session, asked)
+    return asked.model.id
+
+
 class _SameRequestWon(Exception):
     """The same request id arrived twice at once and the other one was recorded. All that this one wrote is undone."""
 
 
 def _open_turn(request: TurnRequest) -> Opened:
     with transaction() as session:
-        versioned = current_card(session)
-        funding = payer_of(session, request)
-        model, api_key = model_and_key(session, request, versioned, funding)
+        asked, api_key = _asked(session, request)
         hashed = hash_of(request)
-        if funding == Funding.CREDITS:
+        if asked.funding == Funding.CREDITS:
             # Before looking for the same request: to insert it a second time would wait for the turn's settlement,
             # which waits for this lock.
             lock_accounts(session, user_id=request.user_id)
@@ -75,16 +86,26 @@ def _open_turn(request: TurnRequest) -> Opened:
         if known is not None:
             return known
         _check_running(session, request.user_id)
-        asked = Asked(
-            user_id=request.user_id,
-            versioned=versioned,
-            model=model,
-            funding=funding,
-            messages=request.messages,
-            conversation_id=request.conversation_id,
-            max_tokens=request.max_tokens,
-        )
         return _record(session, request, asked, api_key=api_key, hashed=hashed)
+
+
+def _asked(session: Session, request: TurnRequest) -> tuple[Asked, str]:
+    """What the turn's terms depend on, and the key that pays the provider."""
+    versioned = current_card(session)
+    funding = payer_of(session, request)
+    model, api_key = model_and_key(session, request, versioned, funding)
+    asked = Asked(
+        user_id=request.user_id,
+        versioned=versioned,
+        model=model,
+        funding=funding,
+        messages=request.messages,
+        conversation_id=request.conversation_id,
+        max_tokens=request.max_tokens,
+        tools=request.tools,
+        most_nanos=request.most_nanos,
+    )
+    return asked, api_key
 
 
 def _check_running(session: Session, user_id: str) -> None:
@@ -108,7 +129,7 @@ def _same_request(session: Session, request: TurnRequest, hashed: str) -> Opened
 
 def _record(session: Session, request: TurnRequest, asked: Asked, *, api_key: str, hashed: str) -> Opened:
     terms, model, funding = terms_of(session, asked), asked.model, asked.funding
-    turn_id, moment = new_id("turn"), now()
+    turn_id, moment = request.turn_id or new_id("turn"), now()
     conversation_id, message_id = _place(session, request, turn_id)
     hold_id = None
     if funding == Funding.CREDITS:
@@ -156,6 +177,7 @@ def _call(request: TurnRequest, terms: Terms, model: PricedModel, api_key: str) 
         max_tokens=terms.max_output_tokens,
         api_key=api_key,
         base_url=base_url,
+        tools=request.tools,
     )
 
 

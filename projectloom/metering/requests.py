@@ -5,8 +5,9 @@ from typing import Literal
 
 from projectloom.errors import InvalidInput
 from projectloom.ledger.journal import input_hash
-from projectloom.metering.terms import check_messages, check_texts
-from projectloom.providers import ChatMessage
+from projectloom.metering.terms import check_messages, check_texts, tool_texts
+from projectloom.money import Nanos
+from projectloom.providers import ChatMessage, Tool
 from projectloom.texts import is_storable
 
 Source = Literal["chat", "agent", "summarize", "embeddings", "title"]
@@ -32,6 +33,12 @@ class TurnRequest:
     own_keys: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     """Keys that came with the request, by provider. They stand in for stored ones and are not kept."""
     client_request_id: str | None = None
+    tools: tuple[Tool, ...] = field(default=(), repr=False)
+    """Tools of ours that the model may ask for. Whoever asks runs them, or does not."""
+    most_nanos: Nanos | None = None
+    """The most that it may cost, whoever pays; None leaves it to the balance and the person's caps."""
+    turn_id: str | None = None
+    """The id that its turn gets, where the caller had to write it down before; None makes one up."""
 
     @property
     def wants_vectors(self) -> bool:
@@ -55,6 +62,7 @@ def hash_of(request: TurnRequest) -> str:
         {
             "model": request.model,
             "messages": [[message.role, message.text] for message in request.messages],
+            "tools": tool_texts(request.messages, request.tools),
             "max_tokens": request.max_tokens,
             "conversation": request.conversation_id,
         }

@@ -1,6 +1,6 @@
 """Running a turn: a task of the server's own that reads the provider and feeds whoever watches.
 
-Watchers come and go without touching it. Text and usage are written to the turn's row at most once a second, with the
+Watchers come and go without touching it. Text and usage are written to the turn's row about once a second, with the
 lease by which other processes know that somebody is at work; what a crash leaves is resolved from there.
 """
 
@@ -27,6 +27,7 @@ from projectloom.providers import (
     EmbeddingCall,
     ProviderName,
     TextDelta,
+    ToolCall,
     UsageSeen,
     Vectors,
     embed,
@@ -48,11 +49,13 @@ class Feed:
         self.turn_id = turn_id
         self.parts: list[str] = []
         self.size = 0
-        """Of the text, in bytes."""
+        """Of the text and of what was called, in bytes."""
         self.usage: Usage | None = None
         self.usage_final = False
         self.vectors: tuple[tuple[float, ...], ...] = ()
         """What came in place of text. It is not kept: whoever asked waits for it."""
+        self.calls: list[ToolCall] = []
+        """The tools that the model asked for. Not kept either."""
         self.ended = False
         self.stopping = False
         self._news = asyncio.Event()
@@ -69,6 +72,9 @@ class Feed:
                 self.size += len(text.encode())
                 self.parts.append(text)
                 self.tell()
+            case ToolCall(name=name, arguments_json=arguments):
+                self.size += len(name.encode()) + len(arguments.encode())
+                self.calls.append(event)
             case Vectors(values=values):
                 self.vectors = values
             case UsageSeen(usage=usage, final=final):
@@ -183,7 +189,9 @@ def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
 
 
 def _outcome(feed: Feed, completion: Completion, error: LoomError | None) -> Outcome:
-    return Outcome(feed.text, feed.usage, feed.usage_final, completion, error, answered=bool(feed.vectors))
+    called = sum(len(call.name.encode()) + len(call.arguments_json.encode()) for call in feed.calls)
+    answered = bool(feed.vectors or feed.calls)
+    return Outcome(feed.text, feed.usage, feed.usage_final, completion, error, answered=answered, called_bytes=called)
 
 
 async def _consume(feed: Feed, provider: ProviderName, call: ChatCall | EmbeddingCall) -> Outcome:

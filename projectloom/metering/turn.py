@@ -6,7 +6,7 @@ live where the turn runs, from its checkpoints elsewhere.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
@@ -17,8 +17,9 @@ from projectloom.metering.models import OPEN_STATES, Turn
 from projectloom.metering.opening import open_turn
 from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.requests import TurnRequest
-from projectloom.metering.running import runner
+from projectloom.metering.running import Feed, runner
 from projectloom.money import Nanos
+from projectloom.providers import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class StartedTurn:
     max_output_tokens: int
     clamped: bool
     held_nanos: Nanos
+    feed: Feed | None = field(default=None, repr=False)
+    """What its call brings, while it comes; None where the same request came before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Settled:
     """The end of a turn, with what it cost."""
 
     receipt: Receipt
+    calls: tuple[ToolCall, ...] = ()
+    """The tools that the model asked for. Only :func:`follow_turn` knows them: they are not kept."""
 
 
 TurnEvent = Text | Settled
@@ -62,9 +67,9 @@ async def start_turn(request: TurnRequest) -> StartedTurn:
 
 async def _open_and_run(request: TurnRequest) -> StartedTurn:
     opened = await in_thread(open_turn, request)
-    turn = opened.turn
+    turn, feed = opened.turn, None
     if opened.call is not None:
-        runner.start(turn.id, turn.provider, opened.call)
+        feed = runner.start(turn.id, turn.provider, opened.call)
     return StartedTurn(
         turn_id=turn.id,
         conversation_id=turn.conversation_id or "",
@@ -73,6 +78,7 @@ async def _open_and_run(request: TurnRequest) -> StartedTurn:
         max_output_tokens=turn.max_output_tokens,
         clamped=turn.clamped,
         held_nanos=Nanos(turn.held_nanos),
+        feed=feed,
     )
 
 
@@ -108,11 +114,21 @@ async def watch_turn(user_id: str, turn_id: str) -> AsyncIterator[TurnEvent]:
         NotFound: there is no such turn, or it is somebody else's.
     """
     await in_thread(_find_turn, user_id, turn_id)
-    feed = runner.feed(turn_id)
+    async for event in _events(user_id, turn_id, runner.feed(turn_id)):
+        yield event
+
+
+async def follow_turn(user_id: str, turn: StartedTurn) -> AsyncIterator[TurnEvent]:
+    """As :func:`watch_turn`, for whoever started the turn: the end also brings the tools that the model asked for."""
+    async for event in _events(user_id, turn.turn_id, turn.feed):
+        yield event
+
+
+async def _events(user_id: str, turn_id: str, feed: Feed | None) -> AsyncIterator[TurnEvent]:
     pieces = feed.follow() if feed is not None else _follow_row(user_id, turn_id)
     async for piece in pieces:
         yield Text(piece)
-    yield Settled(await _await_receipt(user_id, turn_id))
+    yield Settled(await _await_receipt(user_id, turn_id), tuple(feed.calls) if feed is not None else ())
 
 
 async def _follow_row(user_id: str, turn_id: str) -> AsyncIterator[str]:

@@ -17,6 +17,9 @@ from projectloom.providers.base import (
     EmbeddingCall,
     ProviderName,
     TextDelta,
+    Tool,
+    ToolCall,
+    ToolResult,
     UsageSeen,
     Vectors,
 )
@@ -24,6 +27,7 @@ from projectloom.providers.connections import close_providers
 from projectloom.providers.embeddings import embed
 from projectloom.providers.openai import OpenAIChat
 from projectloom.providers.reports import usage_of_response
+from projectloom.providers.tools import arguments_of
 
 __all__ = [
     "ChatCall",
@@ -34,8 +38,12 @@ __all__ = [
     "EmbeddingCall",
     "ProviderName",
     "TextDelta",
+    "Tool",
+    "ToolCall",
+    "ToolResult",
     "UsageSeen",
     "Vectors",
+    "arguments_of",
     "close_providers",
     "embed",
     "stream_chat",

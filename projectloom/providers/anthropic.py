@@ -4,13 +4,22 @@ The stream is ``message_start`` (input and cache usage), content blocks, ``messa
 reason) and ``message_stop``: https://platform.claude.com/docs/en/build-with-claude/streaming.
 """
 
+import json
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, cast
 
 import anthropic
 import httpx2
-from anthropic.types import AssistantMessageParam, MessageParam, UserMessageParam
+from anthropic.types import (
+    AssistantMessageParam,
+    MessageParam,
+    TextBlockParam,
+    ToolParam,
+    ToolResultBlockParam,
+    ToolUseBlockParam,
+    UserMessageParam,
+)
 
 from projectloom.providers.base import (
     ChatCall,
@@ -19,6 +28,9 @@ from projectloom.providers.base import (
     Completed,
     Reason,
     TextDelta,
+    Tool,
+    ToolCall,
+    ToolResult,
     storable_text,
 )
 from projectloom.providers.connections import http_client, timeouts
@@ -26,6 +38,7 @@ from projectloom.providers.failures import from_error_event, require_sendable_ke
 from projectloom.providers.relay import relay
 from projectloom.providers.reports import RunningUsage, anthropic_usage
 from projectloom.providers.sse import ServerEvent
+from projectloom.providers.tools import CallsInPieces, arguments_of
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -35,10 +48,19 @@ _REASONS: dict[str, Reason] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "refusal": "refusal",
+    "tool_use": "tools",
 }
 
 _EVENTS = frozenset(
-    {"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop", "error"}
+    {
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+        "error",
+    }
 )
 
 
@@ -69,6 +91,7 @@ async def _open(call: ChatCall) -> httpx2.Response:
         max_tokens=call.max_tokens,
         messages=messages,
         system=system or anthropic.omit,
+        tools=[_tool(tool) for tool in call.tools] or anthropic.omit,
         stream=True,
     )
     return stream.response
@@ -76,9 +99,29 @@ async def _open(call: ChatCall) -> httpx2.Response:
 
 def _message(message: ChatMessage) -> MessageParam:
     text = storable_text(message.text)
+    spoken = [TextBlockParam(type="text", text=text)] if text else []
+    if message.calls:
+        return AssistantMessageParam(role="assistant", content=[*spoken, *map(_use, message.calls)])
+    if message.results:
+        return UserMessageParam(role="user", content=[*map(_result, message.results), *spoken])
     if message.role == "assistant":
         return AssistantMessageParam(role="assistant", content=text)
     return UserMessageParam(role="user", content=text)
+
+
+def _use(call: ToolCall) -> ToolUseBlockParam:
+    # Arguments that are no object cannot be said again; the answer to the call says what was wrong.
+    return ToolUseBlockParam(type="tool_use", id=call.id, name=call.name, input=arguments_of(call) or {})
+
+
+def _result(result: ToolResult) -> ToolResultBlockParam:
+    return ToolResultBlockParam(
+        type="tool_result", tool_use_id=result.call_id, content=storable_text(result.text), is_error=result.failed
+    )
+
+
+def _tool(tool: Tool) -> ToolParam:
+    return ToolParam(name=tool.name, description=tool.description, input_schema=tool.parameters)
 
 
 class _Reader:
@@ -90,6 +133,7 @@ class _Reader:
         self._reason: Reason | None = None
         self._model: str | None = None
         self._spoke = False
+        self._calls = CallsInPieces()
 
     def read(self, event: ServerEvent) -> list[ChatEvent]:
         # The name is repeated in the data, and a server may leave either out.
@@ -101,9 +145,11 @@ class _Reader:
             case "message_start":
                 found = self._start(_object(body, "message"))
             case "content_block_start":
-                found = self._text(_object(body, "content_block"), "text")
+                found = self._block(_object(body, "content_block"), _index(body))
             case "content_block_delta":
-                found = self._text(_object(body, "delta"), "text_delta")
+                found = self._piece(_object(body, "delta"), _index(body))
+            case "content_block_stop":
+                found = [*self._calls.end(_index(body))]
             case "message_delta":
                 found = self._delta(body)
             case "message_stop":
@@ -119,6 +165,23 @@ class _Reader:
         model = message.get("model")
         self._model = model if isinstance(model, str) else None
         return self._count(_report(message))
+
+    def _block(self, block: dict[str, Any], index: int) -> list[ChatEvent]:
+        if block.get("type") != "tool_use":
+            return self._text(block, "text")
+        self._calls.begin(index, block.get("id"), block.get("name"))
+        self._spoke = True
+        if block.get("input"):
+            # Streamed input begins empty; a server that does not stream it sends it here.
+            self._calls.add(index, json.dumps(block["input"]))
+        return []
+
+    def _piece(self, delta: dict[str, Any], index: int) -> list[ChatEvent]:
+        if delta.get("type") == "input_json_delta":
+            piece = delta.get("partial_json")
+            self._calls.add(index, piece if isinstance(piece, str) else "")
+            return []
+        return self._text(delta, "text_delta")
 
     def _text(self, part: dict[str, Any], kind: str) -> list[ChatEvent]:
         text = part.get("text")
@@ -152,6 +215,11 @@ def _report(message: dict[str, Any]) -> dict[str, Any]:
     raw = message.get("usage")
     report = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
     return {name: value for name, value in report.items() if value is not None}
+
+
+def _index(body: dict[str, Any]) -> int:
+    index = body.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _object(body: dict[str, Any], name: str) -> dict[str, Any]:

@@ -7,13 +7,44 @@ without an error and without ``Completed``, was cut: its reply is partial.
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from projectloom.tokens import Usage
 
 ProviderName = Literal["anthropic", "openai"]
 Role = Literal["system", "user", "assistant"]
-Reason = Literal["stop", "length", "refusal", "other"]
+Reason = Literal["stop", "length", "refusal", "tools", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool of ours that the model may ask for. Nothing happens at the provider: we are told of the call."""
+
+    name: str
+    """At most 64 letters, digits, underscores and hyphens."""
+    description: str
+    parameters: dict[str, Any]
+    """The JSON schema of its arguments, an object's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool. It comes whole, when its last piece has come."""
+
+    id: str
+    name: str
+    """As the model wrote it: there may be no such tool."""
+    arguments_json: str = field(repr=False)
+    """As the model wrote it: it may be no JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered, told to the model."""
+
+    call_id: str
+    text: str = field(repr=False)
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +53,10 @@ class ChatMessage:
 
     role: Role
     text: str = field(repr=False)
+    calls: tuple[ToolCall, ...] = ()
+    """Of the assistant's: the tools that it asked for, after its text."""
+    results: tuple[ToolResult, ...] = ()
+    """Of the user's: the answers to all calls of the message before, ahead of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +70,7 @@ class ChatCall:
     api_key: str = field(repr=False)
     base_url: str | None = None
     """As the provider's SDK takes it; None is the provider's own."""
+    tools: tuple[Tool, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +115,7 @@ class Completed:
     """The model that answered, as the provider names it; None if it did not say."""
 
 
-ChatEvent = TextDelta | Vectors | UsageSeen | Completed
+ChatEvent = TextDelta | ToolCall | Vectors | UsageSeen | Completed
 
 
 class ChatProvider(Protocol):

@@ -12,8 +12,11 @@ import httpx2
 import openai
 from openai.types.chat import (
     ChatCompletionAssistantMessageParam,
+    ChatCompletionFunctionToolParam,
+    ChatCompletionMessageFunctionToolCallParam,
     ChatCompletionMessageParam,
     ChatCompletionSystemMessageParam,
+    ChatCompletionToolMessageParam,
     ChatCompletionUserMessageParam,
 )
 
@@ -24,6 +27,8 @@ from projectloom.providers.base import (
     Completed,
     Reason,
     TextDelta,
+    Tool,
+    ToolCall,
     storable_text,
 )
 from projectloom.providers.connections import http_client, timeouts
@@ -31,10 +36,11 @@ from projectloom.providers.failures import from_error_event, require_sendable_ke
 from projectloom.providers.relay import relay
 from projectloom.providers.reports import RunningUsage, openai_usage
 from projectloom.providers.sse import ServerEvent
+from projectloom.providers.tools import CallsInPieces
 
 BASE_URL = "https://api.openai.com/v1"
 
-_REASONS: dict[str, Reason] = {"stop": "stop", "length": "length", "content_filter": "refusal"}
+_REASONS: dict[str, Reason] = {"stop": "stop", "length": "length", "content_filter": "refusal", "tool_calls": "tools"}
 
 
 class OpenAIChat:
@@ -58,7 +64,8 @@ async def _open(call: ChatCall) -> httpx2.Response:
     )
     stream = await client.chat.completions.create(
         model=call.model,
-        messages=[_message(message) for message in call.messages],
+        messages=[sent for message in call.messages for sent in _messages(message)],
+        tools=[_tool(tool) for tool in call.tools] or openai.omit,
         max_completion_tokens=call.max_tokens,
         stream=True,
         stream_options={"include_usage": True},
@@ -70,15 +77,37 @@ async def _open(call: ChatCall) -> httpx2.Response:
     return stream.response
 
 
-def _message(message: ChatMessage) -> ChatCompletionMessageParam:
+def _messages(message: ChatMessage) -> list[ChatCompletionMessageParam]:
     text = storable_text(message.text)
     match message.role:
         case "system":
-            return ChatCompletionSystemMessageParam(role="system", content=text)
-        case "user":
-            return ChatCompletionUserMessageParam(role="user", content=text)
+            return [ChatCompletionSystemMessageParam(role="system", content=text)]
+        case "assistant" if message.calls:
+            calls = [_call(call) for call in message.calls]
+            return [ChatCompletionAssistantMessageParam(role="assistant", content=text or None, tool_calls=calls)]
         case "assistant":
-            return ChatCompletionAssistantMessageParam(role="assistant", content=text)
+            return [ChatCompletionAssistantMessageParam(role="assistant", content=text)]
+        case "user":
+            # Each answer is a message of its own, and they come before anything else is said.
+            sent: list[ChatCompletionMessageParam] = [
+                ChatCompletionToolMessageParam(
+                    role="tool", tool_call_id=result.call_id, content=storable_text(result.text)
+                )
+                for result in message.results
+            ]
+            if text or not sent:
+                sent.append(ChatCompletionUserMessageParam(role="user", content=text))
+            return sent
+
+
+def _call(call: ToolCall) -> ChatCompletionMessageFunctionToolCallParam:
+    function = {"name": call.name, "arguments": storable_text(call.arguments_json)}
+    return cast("ChatCompletionMessageFunctionToolCallParam", {"id": call.id, "type": "function", "function": function})
+
+
+def _tool(tool: Tool) -> ChatCompletionFunctionToolParam:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return cast("ChatCompletionFunctionToolParam", {"type": "function", "function": function})
 
 
 class _Reader:
@@ -89,6 +118,7 @@ class _Reader:
         self._model: str | None = None
         self._spoke = False
         self._refused = False
+        self._calls = CallsInPieces()
 
     def read(self, event: ServerEvent) -> list[ChatEvent]:
         if event.data.startswith("[DONE]"):
@@ -127,8 +157,28 @@ class _Reader:
                 self._spoke = True
                 self._refused = self._refused or name == "refusal"
                 found.append(TextDelta(clean))
+        self._pieces(delta.get("tool_calls"))
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             # A refusal in words comes under an ordinary finish reason.
             self._reason = "refusal" if self._refused else _REASONS.get(reason, "other")
+            found += self._calls.end_all()
         return found
+
+    def _pieces(self, raw: object) -> None:
+        """Pieces of calls: the first of each has its id and name, all of them its index and more of its arguments."""
+        pieces = cast("list[Any]", raw) if isinstance(raw, list) else []
+        for place, piece in enumerate(pieces):
+            if not isinstance(piece, dict):
+                raise ValueError("a call is not an object")
+            call = cast("dict[str, Any]", piece)
+            told, index = call.get("function"), call.get("index")
+            function = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+            # Servers that send calls whole may leave the index out.
+            index = index if isinstance(index, int) else place
+            if not self._calls.is_open(index):
+                self._calls.begin(index, call.get("id"), function.get("name"))
+                self._spoke = True
+            arguments = function.get("arguments")
+            if isinstance(arguments, str):
+                self._calls.add(index, arguments)

@@ -146,3 +146,42 @@ def assert_discreet(error: ProviderError | None) -> None:
     assert error.__context__ is None
     shown = "".join(traceback.format_exception(error)) + repr(error) + repr(error.data)
     assert not any(secret in shown for secret in (PROMPT, KEY, "provider words"))
+
+
+def a_calls(*calls: tuple[str, str], text: str = "", usage: object = None) -> tuple[bytes, ...]:
+    """A whole Anthropic reply that asks for tools, ``(name, arguments)`` each, their arguments in two pieces."""
+    events = [a_start(), *([A_BLOCK, a_text(text), A_BLOCK_END] if text else [])]
+    for index, (name, arguments) in enumerate(calls, 1):
+        block = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
+        events.append(
+            named("content_block_start", {"type": "content_block_start", "index": index, "content_block": block})
+        )
+        events += [a_piece(index, part) for part in _halves(arguments)]
+        events.append(named("content_block_stop", {"type": "content_block_stop", "index": index}))
+    return (*events, a_delta("tool_use", usage), A_STOP)
+
+
+def a_piece(index: int, arguments: str) -> bytes:
+    delta = {"type": "input_json_delta", "partial_json": arguments}
+    return named("content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta})
+
+
+def o_calls(*calls: tuple[str, str], text: str = "", usage: object = None) -> tuple[bytes, ...]:
+    """A whole OpenAI reply that asks for tools."""
+    events = [O_START, *([o_text(text)] if text else [])]
+    for index, (name, arguments) in enumerate(calls):
+        begun = {"index": index, "id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": ""}}
+        events.append(o_chunk({"tool_calls": [begun]}))
+        events += [o_piece(index, part) for part in _halves(arguments)]
+    return (*events, o_chunk({}, "tool_calls"), o_usage(O_COUNTS if usage is None else usage), O_DONE)
+
+
+def o_piece(index: int, arguments: str) -> bytes:
+    return o_chunk({"tool_calls": [{"index": index, "function": {"arguments": arguments}}]})
+
+
+def _halves(text: str) -> tuple[str, str]:
+    return text[: len(text) // 2], text[len(text) // 2 :]
+
+
+CALLS = {"anthropic": a_calls, "openai": o_calls}
