@@ -21,7 +21,8 @@ MIN_USEFUL_TOKENS = 256
 MIN_AVAILABLE_NANOS = 100_000_000
 LOW_BALANCE_NANOS = 5_000_000_000
 MAX_CAP_USD = 10_000
-CHECKPOINT_SECONDS = 1.0
+# With the time that writing one takes, a crash costs at most a second of text.
+CHECKPOINT_SECONDS = 0.8
 MAX_TURN_SECONDS = 1_800
 # No tokenizer makes tokens that are longer on average; more text than this was never asked for.
 MAX_BYTES_PER_TOKEN = 32
@@ -163,6 +164,7 @@ PURCHASE_POLL_SECONDS = 2.0
 PURCHASES_LOOKS = 600
 PURCHASES_LOOK_SECONDS = 3.0
 UNDO_SECONDS = 10
+BANNER_SECONDS = 60
 CONVERSATIONS_SHOWN = 100
 PURCHASES_SHOWN = 50
 STATEMENT_PAGE = 100

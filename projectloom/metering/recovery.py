@@ -1,22 +1,30 @@
 """Recovery: what a crash left is resolved from its last checkpoint.
 
 A turn whose lease has run out has no process any more. It is settled with the text and usage of its checkpoint, as
-partial; without text it costs nothing. Several recoverers at once are harmless: the first to settle wins.
+partial; without text it costs nothing. Several recoverers at once are harmless: the first to settle wins. What cannot
+be settled is tried again until its hold's own time is over; then the person's credit is freed, and the reply is the
+house's loss.
 """
 
 import logging
 from collections.abc import Collection
 
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
 
-from projectloom.db import database_now, reading
+from projectloom.clock import now
+from projectloom.conversations.chats import write_reply
+from projectloom.db import database_now, reading, transaction
 from projectloom.errors import DatabaseUnavailable, ProviderError
-from projectloom.metering.models import OPEN_STATES, Completion, Turn
-from projectloom.metering.settling import Outcome, load_usage, settle_turn
+from projectloom.ledger.holds import expire
+from projectloom.ledger.models import Hold
+from projectloom.metering.models import OPEN_STATES, Completion, Turn, TurnState
+from projectloom.metering.settling import Outcome, load_usage, settle
 
 _log = logging.getLogger(__name__)
 
 _BATCH = 100
+_NEVER_SETTLED = "The server could not account for this reply, so it is free."
 _INTERRUPTED = "The server was interrupted while this reply was being written. You only pay for what is shown."
 
 
@@ -30,29 +38,60 @@ def recover_turns(living: Collection[str] = ()) -> int:
         DatabaseUnavailable: the database cannot be reached; nothing is lost, ask again.
     """
     settled = 0
-    for turn in _abandoned(living):
-        try:
-            settled += settle_turn(turn.id, _left_behind(turn))
-        except DatabaseUnavailable:
-            raise
-        except Exception:  # noqa: BLE001 - logged; the others must not wait for it
-            _log.exception("abandoned turn cannot be settled", extra={"turn_id": turn.id})
+    for turn_id in _abandoned(living):
+        for attempt in (_settle_if_abandoned, _expire_if_due):
+            try:
+                settled += attempt(turn_id)
+                break
+            except DatabaseUnavailable:
+                raise
+            except Exception:  # noqa: BLE001 - logged; the others must not wait for it
+                _log.exception("abandoned turn cannot be settled", extra={"turn_id": turn_id})
     return settled
 
 
-def _abandoned(living: Collection[str]) -> list[Turn]:
+def _abandoned(living: Collection[str]) -> list[str]:
     with reading() as session:
         query = (
-            select(Turn)
-            .where(
-                col(Turn.state).in_(OPEN_STATES),
-                Turn.lease_until < database_now(session),
-                col(Turn.id).not_in(list(living)),
-            )
+            select(Turn.id)
+            .where(*_run_out(session), col(Turn.id).not_in(list(living)))
             .order_by(col(Turn.lease_until).desc())
             .limit(_BATCH)
         )
         return list(session.exec(query).all())
+
+
+def _settle_if_abandoned(turn_id: str) -> bool:
+    with transaction() as session:
+        turn = _still_abandoned(session, turn_id)
+        return turn is not None and settle(session, turn_id, _left_behind(turn))
+
+
+def _expire_if_due(turn_id: str) -> bool:
+    with transaction() as session:
+        turn = _still_abandoned(session, turn_id)
+        if turn is None or turn.hold_id is None:
+            return False
+        if session.get_one(Hold, turn.hold_id).expires_at > database_now(session):
+            return False
+        expire(session, hold_id=turn.hold_id)
+        turn.state, turn.completion, turn.ended_at = TurnState.VOIDED, Completion.FAILED, now()
+        turn.error_code, turn.error_message = ProviderError.code, _NEVER_SETTLED
+        session.add(turn)
+        write_reply(session, turn_id=turn_id, text=turn.text)
+    _log.error("hold expired, its reply is the house's loss", extra={"turn_id": turn_id})
+    return True
+
+
+def _still_abandoned(session: Session, turn_id: str) -> Turn | None:
+    # Looked at again under the lock that a checkpoint needs: a process that only could not reach the database for a
+    # while keeps its turn, and whatever it wrote last is what counts.
+    query = select(Turn).where(Turn.id == turn_id, *_run_out(session)).with_for_update()
+    return session.exec(query).one_or_none()
+
+
+def _run_out(session: Session) -> tuple[ColumnElement[bool], ...]:
+    return col(Turn.state).in_(OPEN_STATES), col(Turn.lease_until) < database_now(session)
 
 
 def _left_behind(turn: Turn) -> Outcome:

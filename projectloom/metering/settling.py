@@ -42,6 +42,8 @@ class Outcome:
     error: LoomError | None = None
     answered: bool = False
     """Something else than text was delivered: vectors, or calls of tools."""
+    called_bytes: int = 0
+    """Of the calls of tools that came whole: their names and arguments."""
 
     @property
     def delivered(self) -> bool:
@@ -68,15 +70,20 @@ def settle_turn(turn_id: str, outcome: Outcome) -> bool:
         DatabaseUnavailable: not settled; its hold stays until this is tried again or recovery does it.
     """
     with transaction() as session:
-        if not _close(session, turn_id, outcome):
-            return False
-        turn = session.get_one(Turn, turn_id, populate_existing=True)
-        bill = bill_of(card_version(session, turn.price_version), turn, outcome)
-        if bill is not None:
-            _record_usage(session, turn, bill)
-        elif turn.hold_id:
-            void(session, hold_id=turn.hold_id)
-        write_reply(session, turn_id=turn_id, text=outcome.text)
+        return settle(session, turn_id, outcome)
+
+
+def settle(session: Session, turn_id: str, outcome: Outcome) -> bool:
+    """As :func:`settle_turn`, within the caller's transaction."""
+    if not _close(session, turn_id, outcome):
+        return False
+    turn = session.get_one(Turn, turn_id, populate_existing=True)
+    bill = bill_of(card_version(session, turn.price_version), turn, outcome)
+    if bill is not None:
+        _record_usage(session, turn, bill)
+    elif turn.hold_id:
+        void(session, hold_id=turn.hold_id)
+    write_reply(session, turn_id=turn_id, text=outcome.text)
     return True
 
 
@@ -115,14 +122,14 @@ def bill_of(card: PriceCard, turn: Turn, outcome: Outcome) -> Bill | None:
 def _counted(turn: Turn, outcome: Outcome) -> tuple[Usage | None, bool]:
     """What was used, and whether we estimated it; None when neither an answer nor a report came."""
     reported = outcome.usage
-    if outcome.answered and not outcome.text and (reported is None or not reported.total_input_tokens):
-        return Usage(input_tokens=turn.input_estimate), True
-    if not outcome.text:
+    if not outcome.delivered:
         return reported, reported is not None and not outcome.usage_final
-    # A report that denies the text which came with it is no report.
-    if reported is not None and outcome.usage_final and reported.output_tokens and reported.total_input_tokens:
+    # Nothing was written where vectors came.
+    written = -(-(len(outcome.text.encode()) + outcome.called_bytes) // CHARGED_BYTES_PER_TOKEN)
+    # A report that denies what came with it is no report.
+    denied = reported is None or not reported.total_input_tokens or (written > 0 and not reported.output_tokens)
+    if reported is not None and outcome.usage_final and not denied:
         return reported, False
-    written = -(-len(outcome.text.encode()) // CHARGED_BYTES_PER_TOKEN)
     if reported is None or not reported.total_input_tokens:
         return Usage(input_tokens=turn.input_estimate, output_tokens=min(written, turn.max_output_tokens)), True
     # The provider told the input when it began; its last word on the output may be older than the text.

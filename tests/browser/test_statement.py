@@ -147,7 +147,7 @@ def test_the_days_of_the_statement_are_chosen_by_name_or_one_by_one_and_kept_wit
     assert _exported(page) == ["Purchase"]
     page.get_by_test_id("statement-until").fill("2019-12-31")
     page.get_by_test_id("statement-days").click()
-    expect(page.get_by_text("until must not be before since.")).to_be_visible()
+    expect(page.get_by_text("The first day must not be after the last.")).to_be_visible()
     expect(rows).to_have_count(1)
 
 

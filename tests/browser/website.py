@@ -1,10 +1,12 @@
 """The real site, pages and all, started as a person starts it."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -38,7 +40,10 @@ class Website(LiveServer):
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "projectloom.launch"], env=self.environment, cwd=PROJECT_ROOT
+            [sys.executable, "-m", "projectloom.launch"],
+            env=self.environment,
+            cwd=PROJECT_ROOT,
+            start_new_session=True,
         )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -50,6 +55,18 @@ class Website(LiveServer):
                 time.sleep(0.1)
         self.kill()
         raise AssertionError("the site did not answer in time")
+
+    def kill(self) -> None:
+        """End the server and the workers that it started, as a power cut would."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        super().kill()
+
+    def let_leases_run_out(self) -> None:
+        """While the site is down: what waiting a quarter of a minute would do for the turns that it was at work on."""
+        with closing(sqlite3.connect(self.folder / "projectloom-sandbox.db")) as connection, connection:
+            connection.execute("UPDATE turns SET lease_until = '2020-01-01 00:00:00.000000' WHERE ended_at IS NULL")
 
     def grant(self, email: str, *, cents: int, times: int = 1) -> None:
         """Give a person credit, so many times, in a process of its own as an operator would."""

@@ -14,8 +14,8 @@ from projectloom.jobs.audit import report, run_audit
 from projectloom.ledger.accounts import Balances, read_balances
 from projectloom.ledger.credits import top_up
 from projectloom.metering.models import Turn
-from projectloom.metering.requests import TurnRequest
 from projectloom.metering.receipts import Receipt
+from projectloom.metering.requests import TurnRequest
 from projectloom.metering.running import runner
 from projectloom.metering.turn import Settled, StartedTurn, Text, start_turn, watch_turn
 from projectloom.providers import ChatMessage, close_providers

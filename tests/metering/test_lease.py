@@ -17,6 +17,7 @@ from projectloom.metering.recovery import recover_turns
 from projectloom.metering.running import runner
 from projectloom.metering.turn import _request_stop
 from projectloom.metering.usage import summarize_usage
+from projectloom.workspace.chats import read_messages
 from tests.providers.dialects import O_DONE, O_START, O_WHOLE, o_chunk, o_text, o_usage
 from tests.providers.scripted_server import HANG, cut, stream
 
@@ -66,6 +67,25 @@ async def test_a_turn_that_cannot_be_settled_does_not_keep_the_others_waiting(wo
         with transaction() as session:
             session.connection().execute(text("UPDATE turns SET usage_json = NULL WHERE id = :id"), {"id": poisoned})
         assert recover_turns() == 1
+
+
+async def test_a_hold_whose_turn_can_never_be_settled_is_freed_when_its_own_time_is_over(world, monkeypatch):
+    monkeypatch.setattr(limits, "HOLD_LIFETIME_SECONDS", 2)
+    async with world(WHOLE) as w:
+        turn_id = open_turn(w.request()).turn.id
+        let_the_lease_run_out(turn_id)
+        with transaction() as session:
+            broken = text("UPDATE turns SET text = 'Half', usage_json = '{}' WHERE id = :id")
+            session.connection().execute(broken, {"id": turn_id})
+        assert recover_turns() == 0
+        assert w.balances.held_nanos > 0
+        await asyncio.sleep(2)
+        assert recover_turns() == 1
+        assert w.balances.available_nanos == 10 * 10**9
+        found, receipt = await w.watch(turn_id)
+        assert (found, receipt.state, receipt.charged_nanos) == ("Half", "voided", 0)
+        assert read_messages(w.person, w.turns()[0].conversation_id or "")[1].text == "Half"
+        assert recover_turns() == 0
 
 
 async def test_stop_reaches_a_turn_that_another_process_runs(world, monkeypatch):

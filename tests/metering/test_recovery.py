@@ -93,6 +93,26 @@ async def test_several_recoverers_and_a_late_capture_at_once_settle_a_turn_once(
         assert w.balances.held_nanos == 0
 
 
+async def test_a_process_that_comes_back_while_recovery_looks_keeps_its_turn_and_all_of_its_text(world):
+    async with world(WHOLE) as w:
+        turn_id = crash_after(w, "Half of a repl")
+        with ThreadPoolExecutor(1) as threads:
+            with transaction() as session:
+                values = {"text": "Half of a reply and more", "lease_until": now() + timedelta(seconds=15)}
+                session.connection().execute(update(Turn).where(col(Turn.id) == turn_id).values(values))
+                # It finds the lease run out, and waits for this transaction before it may settle anything.
+                recovering = threads.submit(recover_turns)
+                await asyncio.sleep(0.5)
+            assert recovering.result() == 0
+        turn = w.turns()[0]
+        assert (turn.ended_at, turn.text) == (None, "Half of a reply and more")
+        with transaction() as session:
+            gone = now() - timedelta(seconds=1)
+            session.connection().execute(update(Turn).where(col(Turn.id) == turn_id).values(lease_until=gone))
+        assert recover_turns() == 1
+        assert (await w.watch(turn_id))[0] == "Half of a reply and more"
+
+
 async def test_checkpoints_hold_the_text_of_a_running_reply(world, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(limits, "CHECKPOINT_SECONDS", 0.02)
     async with world(cut(O_START, o_text("So far"), end=HANG)) as w:
