@@ -13,7 +13,7 @@ from projectloom import limits
 from projectloom.billing.alerts import alert
 from projectloom.billing.auto_rules import refuse_charge
 from projectloom.billing.models import Order, OrderSource, OrderStatus
-from projectloom.billing.notices import tell_purchase
+from projectloom.billing.notices import tell_not_paid, tell_purchase
 from projectloom.billing.reversals import follow
 from projectloom.clock import now
 from projectloom.db import lock_name
@@ -173,6 +173,7 @@ def _unpaid(session: Session, order: Order, facts: CheckoutFacts) -> Fulfillment
         refuse_charge(session, order, facts.refusal)
         return Fulfillment.CLOSED
     if facts.failed:
+        tell_not_paid(session, order)
         order.status, order.awaiting_bank, outcome = OrderStatus.FAILED, False, Fulfillment.CLOSED
         order.problem = "the bank refused the payment"
     elif facts.expired:

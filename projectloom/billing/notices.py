@@ -43,6 +43,22 @@ def tell_purchase(session: Session, order: Order) -> None:
     )
 
 
+def tell_not_paid(session: Session, order: Order) -> None:
+    """The bank that a person was waiting for refused their payment."""
+    price = format_usd(from_cents(order.price_cents))
+    _tell(
+        session,
+        user_id=order.user_id,
+        kind=MailKind.NOT_PAID,
+        subject=f"Your payment of {price} was not accepted",
+        words=(
+            f"Your bank did not accept the payment of {price} for your purchase {order.id}.",
+            "You have not been charged, and no credit was added. You can try again, or pay in another way.",
+        ),
+        dedupe_key=f"not_paid:{order.id}",
+    )
+
+
 def tell_taken_back(session: Session, order: Order, row: Reversal) -> None:
     """A refund or dispute took its credit back; what was spent already is owed."""
     credit, money = format_usd(row.paid_nanos + row.bonus_nanos), format_usd(from_cents(row.amount_cents))

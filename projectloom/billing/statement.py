@@ -66,7 +66,7 @@ def choose(kinds: Iterable[str], since: str | None = None, until: str | None = N
         raise InvalidInput(f"Unknown kind of movement. There are {', '.join(LABELS)}.")
     chosen = Chosen(named, _day("since", since), _day("until", until))
     if chosen.since and chosen.until and chosen.until < chosen.since:
-        raise InvalidInput("until must not be before since.")
+        raise InvalidInput("The first day must not be after the last.")
     return chosen
 
 

@@ -124,7 +124,7 @@ def _amounts() -> rx.Component:
         rx.cond(
             AutoTopUpState.enabled,
             rx.fragment(),
-            rx.el.p("If your balance is below that now, the first charge follows at once.", class_name="quiet"),
+            rx.el.p("If your balance is below that now, it buys within a few minutes.", class_name="quiet"),
         ),
         rx.el.div(
             rx.el.button(

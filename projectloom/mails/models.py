@@ -18,6 +18,8 @@ class MailKind(StrEnum):
 
     PURCHASE = "purchase"
     """Bought credit has arrived."""
+    NOT_PAID = "not_paid"
+    """A bank that was waited for refused the payment."""
     TAKEN_BACK = "taken_back"
     """A refund or dispute took credit back."""
     FROZEN = "frozen"

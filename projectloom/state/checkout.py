@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import reflex as rx
@@ -10,6 +11,7 @@ from projectloom import limits
 from projectloom.billing.checkout import create_checkout
 from projectloom.billing.packs import PRESELECTED_USD, custom_pack
 from projectloom.billing.returning import ReturnOutcome, settle_return
+from projectloom.clock import now
 from projectloom.errors import LoomError
 from projectloom.money import format_usd
 from projectloom.routes import CHAT
@@ -18,6 +20,7 @@ from projectloom.state.credits import CreditsState
 from projectloom.state.session import explaining, handled, leave_for, signed_in
 
 _PRESELECTED = str(PRESELECTED_USD)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class CheckoutState(rx.State):
@@ -91,6 +94,7 @@ class PurchaseReturnState(rx.State):
 
     message: str = ""
     tone: str = ""
+    _said_at: datetime = NEVER
 
     @handled
     async def settle(self):
@@ -102,6 +106,7 @@ class PurchaseReturnState(rx.State):
             person = await signed_in(self)
             self._tell(await settle_return(person.user_id))
         else:
+            self._grow_old()
             return None
         return [rx.redirect(CHAT, replace=True), BalanceState.refresh]
 
@@ -147,4 +152,9 @@ class PurchaseReturnState(rx.State):
         self._say(*said.get(outcome.status, ("", "")))
 
     def _say(self, tone: str, message: str) -> None:
-        self.tone, self.message = tone, message
+        self.tone, self.message, self._said_at = tone, message, now()
+
+    def _grow_old(self) -> None:
+        """What was said a while ago is no news on the next page: the balance may be another by now."""
+        if self.tone != "waiting" and now() - self._said_at > timedelta(seconds=limits.BANNER_SECONDS):
+            self.message, self.tone = "", ""

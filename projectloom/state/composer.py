@@ -39,7 +39,7 @@ class EstimateState(rx.State):
         if found.obstacle == "insufficient_credits":
             self.text, self.tone = "Your balance does not cover a reply.", "none"
         elif found.obstacle == "cap_reached":
-            self.text, self.tone = found.obstacle_words, "capped"
+            self.text, self.tone = found.obstacle_words.partition(". ")[0] + ".", "capped"
         elif found.clamped:
             what = "cap" if found.capped else "balance"
             self.text, self.tone = f"Your {what} covers a reply of {words_in(found.max_output_tokens)}.", "short"

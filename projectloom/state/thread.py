@@ -100,5 +100,5 @@ def _ending(receipt: Receipt) -> str:
     if receipt.completion == "failed":
         return f"{receipt.error_message or 'No reply came.'} You were not charged."
     if receipt.clamped:
-        return "Kept to the length that your balance covered."
+        return "Kept to the length that your balance and caps covered."
     return ""

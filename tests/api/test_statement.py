@@ -47,7 +47,7 @@ def test_kinds_and_days_choose_the_same_lines_in_both_forms(server: LiveServer):
         ("since=2026-11-31", "since must be a day such as 2026-11-01."),
         ("until=%00", "until must be a day such as 2026-11-01."),
         ("until=9999-12-31", "until must be a day such as 2026-11-01."),
-        ("since=2026-11-02&until=2026-11-01", "until must not be before since."),
+        ("since=2026-11-02&until=2026-11-01", "The first day must not be after the last."),
     ],
 )
 def test_what_cannot_be_chosen_is_a_400_in_words(ada: httpx.Client, path: str, query: str, said: str):

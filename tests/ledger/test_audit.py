@@ -205,6 +205,11 @@ TAMPERINGS = (
         full_only=False,
     ),
     Tampering(
+        "every refund or dispute of a credited order was followed as far as Stripe reported it",
+        "UPDATE reversals SET reported = 3 WHERE id = 're_1'",
+        full_only=False,
+    ),
+    Tampering(
         "every use of a promotional code is one person's grant of its amount, and no other grant is",
         "UPDATE promotional_codes SET uses = 2",
         full_only=False,
