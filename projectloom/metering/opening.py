@@ -16,7 +16,7 @@ from projectloom.config import settings
 from projectloom.conversations.chats import add_message, create_conversation, find_conversation
 from projectloom.conversations.models import Message, Role
 from projectloom.db import database_now, insert_once, transaction
-from projectloom.errors import IdempotencyConflict, TooManyRequests
+from projectloom.errors import BudgetReached, CapReached, IdempotencyConflict, InsufficientCredits, TooManyRequests
 from projectloom.ids import new_id
 from projectloom.ledger.accounts import lock_accounts
 from projectloom.ledger.holds import authorize
@@ -49,6 +49,7 @@ def open_turn(request: TurnRequest) -> Opened:
         BudgetReached: what the request itself allows does not cover one.
         IdempotencyConflict: the client's request id came before with other input.
         TooManyRequests: too many of the person's replies are being written.
+        CountFirst: money is tight, and the prompt is to be counted by its provider before this is asked again.
     """
     check_request(request)
     try:
@@ -68,6 +69,17 @@ def check_open(session: Session, request: TurnRequest) -> str:
     _check_running(session, request.user_id)
     terms_of(session, asked)
     return asked.model.id
+
+
+class CountFirst(Exception):
+    """Money is tight and the provider counts for nothing: its count may cover more than our bound. Nothing is written.
+
+    To be answered by the same request with :attr:`TurnRequest.counted_input`.
+    """
+
+    def __init__(self, call: ChatCall) -> None:
+        super().__init__("the prompt is to be counted first")
+        self.call = call
 
 
 class _SameRequestWon(Exception):
@@ -104,6 +116,7 @@ def _asked(session: Session, request: TurnRequest) -> tuple[Asked, str]:
         max_tokens=request.max_tokens,
         tools=request.tools,
         most_nanos=request.most_nanos,
+        counted_input=request.counted_input,
     )
     return asked, api_key
 
@@ -127,8 +140,23 @@ def _same_request(session: Session, request: TurnRequest, hashed: str) -> Opened
     return Opened(turn, message_id or "", None)
 
 
+def _terms(session: Session, request: TurnRequest, asked: Asked, api_key: str) -> Terms:
+    """The terms by our own bound, unless they are tight and the provider's count may sharpen them."""
+    counts = asked.model.provider == "anthropic" and request.counted_input is None and asked.funding == Funding.CREDITS
+    try:
+        terms = terms_of(session, asked)
+    except (InsufficientCredits, CapReached, BudgetReached) as error:
+        left = error.data.get("available_nanos", error.data.get("left_nanos"))
+        if counts and isinstance(left, int) and left >= limits.MIN_AVAILABLE_NANOS:
+            raise CountFirst(_chat_call(request, asked.model, api_key, max_tokens=1)) from None
+        raise
+    if counts and terms.clamped:
+        raise CountFirst(_chat_call(request, asked.model, api_key, max_tokens=1))
+    return terms
+
+
 def _record(session: Session, request: TurnRequest, asked: Asked, *, api_key: str, hashed: str) -> Opened:
-    terms, model, funding = terms_of(session, asked), asked.model, asked.funding
+    terms, model, funding = _terms(session, request, asked, api_key), asked.model, asked.funding
     turn_id, moment = request.turn_id or new_id("turn"), now()
     conversation_id, message_id = _place(session, request, turn_id)
     hold_id = None
@@ -167,16 +195,20 @@ def _record(session: Session, request: TurnRequest, asked: Asked, *, api_key: st
 
 
 def _call(request: TurnRequest, terms: Terms, model: PricedModel, api_key: str) -> ChatCall | EmbeddingCall:
-    base_url = settings().provider_base(model.provider)
     if request.wants_vectors:
         texts = tuple(message.text for message in request.messages)
+        base_url = settings().provider_base(model.provider)
         return EmbeddingCall(model=model.id, texts=texts, api_key=api_key, base_url=base_url)
+    return _chat_call(request, model, api_key, max_tokens=terms.max_output_tokens)
+
+
+def _chat_call(request: TurnRequest, model: PricedModel, api_key: str, *, max_tokens: int) -> ChatCall:
     return ChatCall(
         model=model.id,
         messages=request.messages,
-        max_tokens=terms.max_output_tokens,
+        max_tokens=max_tokens,
         api_key=api_key,
-        base_url=base_url,
+        base_url=settings().provider_base(model.provider),
         tools=request.tools,
     )
 

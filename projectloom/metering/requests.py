@@ -37,6 +37,8 @@ class TurnRequest:
     """Tools of ours that the model may ask for. Whoever asks runs them, or does not."""
     most_nanos: Nanos | None = None
     """The most that it may cost, whoever pays; None leaves it to the balance and the person's caps."""
+    counted_input: int | None = None
+    """The provider's own count of the input: None before it was asked, 0 where it did not tell."""
     turn_id: str | None = None
     """The id that its turn gets, where the caller had to write it down before; None makes one up."""
 

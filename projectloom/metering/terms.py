@@ -23,6 +23,9 @@ from projectloom.texts import is_storable
 
 ROLES = frozenset(Role)
 
+# A twentieth, and as much as a provider wraps around a request.
+COUNT_MARGIN_PART, COUNT_MARGIN_TOKENS = 20, 64
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -101,6 +104,7 @@ class Asked:
     max_tokens: int | None = None
     tools: tuple[Tool, ...] = field(default=(), repr=False)
     most_nanos: Nanos | None = None
+    counted_input: int | None = None
 
 
 def terms_of(session: Session, asked: Asked) -> Terms:
@@ -157,7 +161,11 @@ def _embedding_terms(session: Session, asked: Asked) -> Terms:
 
 def _input_bound(asked: Asked) -> int:
     messages = [(message.role, message.text) for message in asked.messages]
-    return input_bound(asked.model.provider, messages, tools=_tool_texts(asked))
+    by_bytes = input_bound(asked.model.provider, messages, tools=_tool_texts(asked))
+    if not asked.counted_input:
+        return by_bytes
+    # The provider calls its count an estimate, so a little is added. What it is short by is the house's loss.
+    return min(by_bytes, asked.counted_input + asked.counted_input // COUNT_MARGIN_PART + COUNT_MARGIN_TOKENS)
 
 
 def _tool_texts(asked: Asked) -> list[str]:

@@ -6,7 +6,7 @@ live where the turn runs, from its checkpoints elsewhere.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session
 
@@ -14,12 +14,12 @@ from projectloom import limits
 from projectloom.db import in_thread, reading, transaction
 from projectloom.errors import IdempotencyConflict, NotFound, ProviderError
 from projectloom.metering.models import OPEN_STATES, Turn
-from projectloom.metering.opening import open_turn
+from projectloom.metering.opening import CountFirst, Opened, open_turn
 from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.requests import TurnRequest
 from projectloom.metering.running import Feed, runner
 from projectloom.money import Nanos
-from projectloom.providers import ToolCall
+from projectloom.providers import ToolCall, count_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,16 @@ async def start_turn(request: TurnRequest) -> StartedTurn:
     return await asyncio.shield(asyncio.ensure_future(_open_and_run(request)))
 
 
+async def _open(request: TurnRequest) -> Opened:
+    try:
+        return await in_thread(open_turn, request)
+    except CountFirst as tight:
+        counted = await count_input(tight.call)
+    return await in_thread(open_turn, replace(request, counted_input=counted or 0))
+
+
 async def _open_and_run(request: TurnRequest) -> StartedTurn:
-    opened = await in_thread(open_turn, request)
+    opened = await _open(request)
     turn, feed = opened.turn, None
     if opened.call is not None:
         feed = runner.start(turn.id, turn.provider, opened.call)

@@ -7,7 +7,7 @@ or prompt leaves through an error, a repr or a log line.
 import logging
 from collections.abc import AsyncGenerator
 
-from projectloom.providers.anthropic import AnthropicChat
+from projectloom.providers.anthropic import AnthropicChat, count_input
 from projectloom.providers.base import (
     ChatCall,
     ChatEvent,
@@ -45,6 +45,7 @@ __all__ = [
     "Vectors",
     "arguments_of",
     "close_providers",
+    "count_input",
     "embed",
     "stream_chat",
     "usage_of_response",

@@ -4,6 +4,7 @@ The stream is ``message_start`` (input and cache usage), content blocks, ``messa
 reason) and ``message_stop``: https://platform.claude.com/docs/en/build-with-claude/streaming.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from functools import partial
@@ -21,6 +22,8 @@ from anthropic.types import (
     UserMessageParam,
 )
 
+from projectloom import limits
+from projectloom.errors import ProviderError
 from projectloom.providers.base import (
     ChatCall,
     ChatEvent,
@@ -34,9 +37,9 @@ from projectloom.providers.base import (
     storable_text,
 )
 from projectloom.providers.connections import http_client, timeouts
-from projectloom.providers.failures import from_error_event, require_sendable_key
+from projectloom.providers.failures import OUTSIDE_ERRORS, from_error_event, require_sendable_key
 from projectloom.providers.relay import relay
-from projectloom.providers.reports import RunningUsage, anthropic_usage
+from projectloom.providers.reports import RunningUsage, anthropic_usage, credible_count
 from projectloom.providers.sse import ServerEvent
 from projectloom.providers.tools import CallsInPieces, arguments_of
 
@@ -72,10 +75,40 @@ class AnthropicChat:
         return relay("anthropic", partial(_open, call), _Reader())
 
 
+async def count_input(call: ChatCall) -> int | None:
+    """Anthropic's own count of a prompt's tokens, which is free; None when it did not tell within the named time.
+
+    Source: https://platform.claude.com/docs/en/build-with-claude/token-counting, which calls it an estimate.
+    """
+    try:
+        async with asyncio.timeout(limits.COUNT_SECONDS):
+            counted = await _client(call).messages.count_tokens(
+                model=call.model,
+                messages=_messages(call),
+                system=_system(call) or anthropic.omit,
+                tools=[_tool(tool) for tool in call.tools] or anthropic.omit,
+            )
+    except (*OUTSIDE_ERRORS, ProviderError):
+        return None
+    return credible_count(counted.input_tokens)
+
+
 async def _open(call: ChatCall) -> httpx2.Response:
+    stream = await _client(call).messages.create(
+        model=call.model,
+        max_tokens=call.max_tokens,
+        messages=_messages(call),
+        system=_system(call) or anthropic.omit,
+        tools=[_tool(tool) for tool in call.tools] or anthropic.omit,
+        stream=True,
+    )
+    return stream.response
+
+
+def _client(call: ChatCall) -> anthropic.AsyncAnthropic:
     require_sendable_key("anthropic", call.api_key)
     base_url = call.base_url or BASE_URL
-    client = anthropic.AsyncAnthropic(
+    return anthropic.AsyncAnthropic(
         api_key=call.api_key,
         base_url=base_url,
         timeout=timeouts(),
@@ -84,17 +117,14 @@ async def _open(call: ChatCall) -> httpx2.Response:
         open_telemetry=False,
         http_client=http_client("anthropic", base_url),
     )
-    system = "\n\n".join(storable_text(message.text) for message in call.messages if message.role == "system")
-    messages = [_message(message) for message in call.messages if message.role != "system"]
-    stream = await client.messages.create(
-        model=call.model,
-        max_tokens=call.max_tokens,
-        messages=messages,
-        system=system or anthropic.omit,
-        tools=[_tool(tool) for tool in call.tools] or anthropic.omit,
-        stream=True,
-    )
-    return stream.response
+
+
+def _system(call: ChatCall) -> str:
+    return "\n\n".join(storable_text(message.text) for message in call.messages if message.role == "system")
+
+
+def _messages(call: ChatCall) -> list[MessageParam]:
+    return [_message(message) for message in call.messages if message.role != "system"]
 
 
 def _message(message: ChatMessage) -> MessageParam:
