@@ -8,7 +8,7 @@ MAX_WEBHOOK_BODY_BYTES = 262_144
 MAX_SMALL_BODY_BYTES = 16_384
 MAX_DROPPED_BYTES = 10_000_000
 MAX_MESSAGES = 2_000
-MAX_EMBEDDED_TEXTS = 256
+MAX_EMBEDDED_TEXTS = 64
 MAX_TITLE_CHARS = 80
 MAX_API_KEY_CHARS = 400
 MAX_ID_CHARS = 100
@@ -21,6 +21,8 @@ MIN_USEFUL_TOKENS = 256
 MIN_AVAILABLE_NANOS = 100_000_000
 LOW_BALANCE_NANOS = 5_000_000_000
 MAX_CAP_USD = 10_000
+# What a person may cost the house in a day by replies that brought nothing, which cost them nothing.
+HOUSE_LOSS_NANOS = 1_000_000_000
 # With the time that writing one takes, a crash costs at most a second of text.
 CHECKPOINT_SECONDS = 0.8
 MAX_TURN_SECONDS = 1_800

@@ -39,15 +39,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="run the one schedule that this seed makes")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers share the tests out by file, and one of them has all that happens in the browser: one site is built.
-
-    First, because the runner reads the groups in a hook of the same name.
-    """
-    for item in items:
-        group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Workers share the tests out by file, and one of them has all that happens in the browser: one site is built."""
+    group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

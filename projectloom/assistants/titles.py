@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
 from projectloom import limits
@@ -92,6 +93,12 @@ def _nameless() -> list[_Nameless]:
             Conversation.title_by == TitleBy.FIRST_LINE,
             col(Conversation.deleted_at).is_(None),
             Conversation.created_at > now() - timedelta(hours=limits.TITLE_HOURS),
+            # Or those without a reply would stand in the way of all others.
+            exists().where(
+                col(Turn.conversation_id) == col(Conversation.id),
+                col(Turn.source) == "chat",
+                col(Turn.state) == TurnState.SETTLED,
+            ),
         )
         .order_by(col(Conversation.created_at))
         .limit(limits.TITLE_BATCH)

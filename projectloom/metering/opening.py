@@ -11,7 +11,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from projectloom import limits
-from projectloom.clock import now
+from projectloom.clock import now, start_of_day
 from projectloom.config import settings
 from projectloom.conversations.chats import add_message, create_conversation, find_conversation
 from projectloom.conversations.models import Message, Role
@@ -21,7 +21,7 @@ from projectloom.ids import new_id
 from projectloom.ledger.accounts import lock_accounts
 from projectloom.ledger.holds import authorize
 from projectloom.metering.cards import current_card
-from projectloom.metering.models import OPEN_STATES, Funding, Turn
+from projectloom.metering.models import OPEN_STATES, Funding, Turn, UsageRecord
 from projectloom.metering.payers import model_and_key, payer_of
 from projectloom.metering.requests import TurnRequest, check_request, hash_of
 from projectloom.metering.terms import Asked, Terms, terms_of
@@ -98,6 +98,8 @@ def _open_turn(request: TurnRequest) -> Opened:
         if known is not None:
             return known
         _check_running(session, request.user_id)
+        if asked.funding == Funding.CREDITS:
+            _check_losses(session, request.user_id)
         return _record(session, request, asked, api_key=api_key, hashed=hashed)
 
 
@@ -125,6 +127,20 @@ def _check_running(session: Session, user_id: str) -> None:
     query = select(func.count()).select_from(Turn).where(Turn.user_id == user_id, col(Turn.state).in_(OPEN_STATES))
     if session.exec(query).one() >= limits.MAX_RUNNING_TURNS_PER_PERSON:
         raise TooManyRequests("Too many replies are being written at once. Please wait for one to end.", retry_after=5)
+
+
+def _check_losses(session: Session, user_id: str) -> None:
+    """Whoever made the house pay too much today for replies that brought nothing has to wait for tomorrow."""
+    lost = select(func.coalesce(func.sum(UsageRecord.provider_cost_nanos), 0)).where(
+        UsageRecord.user_id == user_id,
+        UsageRecord.funding == Funding.CREDITS,
+        UsageRecord.charged_nanos == 0,
+        UsageRecord.created_at >= start_of_day(database_now(session)),
+    )
+    if session.exec(lost).one() >= limits.HOUSE_LOSS_NANOS:
+        raise TooManyRequests(
+            "Too many of your replies brought nothing today. Please try again tomorrow.", retry_after=3_600
+        )
 
 
 def _same_request(session: Session, request: TurnRequest, hashed: str) -> Opened | None:

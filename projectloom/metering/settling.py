@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from projectloom.clock import now
 from projectloom.conversations.chats import write_reply
-from projectloom.db import transaction
+from projectloom.db import database_now, transaction
 from projectloom.errors import LoomError
 from projectloom.ids import new_id
 from projectloom.ledger.holds import capture, void
@@ -145,6 +145,11 @@ def _record_usage(session: Session, turn: Turn, bill: Bill) -> None:
         entry_id = capture(session, hold_id=turn.hold_id, amount_nanos=charged)
     if uncollected:
         _log.error("usage above the hold", extra={"turn_id": turn.id, "uncollected_nanos": uncollected})
+    if turn.funding == Funding.CREDITS and not charged and bill.provider_cost_nanos:
+        _log.error(
+            "a reply that brought nothing cost the house",
+            extra={"turn_id": turn.id, "provider_cost_nanos": bill.provider_cost_nanos},
+        )
     if bill.usage.flagged:
         _log.warning("the provider's usage report contradicts itself", extra={"turn_id": turn.id})
     session.add(
@@ -165,6 +170,8 @@ def _record_usage(session: Session, turn: Turn, bill: Bill) -> None:
             price_version=turn.price_version,
             hold_id=turn.hold_id,
             entry_id=entry_id,
+            # The clock that the windows of caps are reckoned by.
+            created_at=database_now(session),
         )
     )
     session.flush()

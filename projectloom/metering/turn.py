@@ -13,7 +13,7 @@ from sqlmodel import Session
 from projectloom import limits
 from projectloom.db import in_thread, reading, transaction
 from projectloom.errors import IdempotencyConflict, NotFound, ProviderError
-from projectloom.metering.models import OPEN_STATES, Turn
+from projectloom.metering.models import OPEN_STATES, Turn, TurnState
 from projectloom.metering.opening import CountFirst, Opened, open_turn
 from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.requests import TurnRequest
@@ -110,7 +110,8 @@ async def _embed_texts(request: TurnRequest) -> tuple[tuple[tuple[float, ...], .
     async for _ in feed.follow():
         pass
     receipt = await _await_receipt(request.user_id, turn_id)
-    if not feed.vectors:
+    # Vectors whose turn another process had to end were not charged, so they are not handed out.
+    if not feed.vectors or receipt.state != TurnState.SETTLED:
         raise ProviderError(receipt.error_message, kind="no_vectors")
     return feed.vectors, receipt
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from projectloom import limits
 from projectloom.assistants.titles import name_conversations
 from projectloom.conversations.chats import rename, set_deleted
 from projectloom.conversations.models import Conversation
@@ -104,3 +105,13 @@ async def test_a_deleted_conversation_and_an_empty_answer_name_nothing(world):
             set_deleted(session, user_id=w.person, conversation_id=gone.conversation_id, deleted=True)
         assert await name_conversations() == 1
         assert title_of(kept.conversation_id) == ("Hello there", "model")
+
+
+async def test_conversations_without_a_reply_do_not_keep_others_nameless(world, monkeypatch):
+    monkeypatch.setattr(limits, "TITLE_BATCH", 1)
+    async with world(refusal(500, {}), CHAT, TITLE) as w:
+        for _ in range(2):
+            started = await w.start()
+            await w.watch(started.turn_id)
+        assert await name_conversations() == 1
+        assert title_of(started.conversation_id)[0] == "Rivers and their names"

@@ -1,9 +1,14 @@
 """Vectors: whole or not at all, held before and charged once, in the order of their texts."""
 
+import asyncio
 import json
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
+from projectloom.clock import now
+from projectloom.db import transaction
 from projectloom.errors import (
     IdempotencyConflict,
     InsufficientCredits,
@@ -12,6 +17,8 @@ from projectloom.errors import (
     TooLarge,
     UnknownModel,
 )
+from projectloom.metering.models import Turn
+from projectloom.metering.recovery import recover_turns
 from projectloom.metering.requests import TurnRequest
 from projectloom.metering.turn import embed_texts
 from projectloom.providers import ChatMessage
@@ -90,7 +97,7 @@ async def test_what_is_no_vector_for_each_text_costs_nothing_and_is_told(world, 
         ({"messages": ()}, InvalidInput),
         ({"messages": (ChatMessage("user", "  "),)}, InvalidInput),
         ({"messages": (ChatMessage("user", "a\0b"),)}, InvalidInput),
-        ({"messages": (ChatMessage("user", "x"),) * 257}, InvalidInput),
+        ({"messages": (ChatMessage("user", "x"),) * 65}, InvalidInput),
         ({"messages": (ChatMessage("user", "x" * 2_000_001),)}, TooLarge),
     ],
     ids=repr,
@@ -121,3 +128,17 @@ async def test_the_same_request_twice_is_one_call_and_the_second_is_told(world):
         with pytest.raises(IdempotencyConflict):
             await embed_texts(request(w.person, client_request_id="once"))
         assert len(w.provider.asked) == 1
+
+
+async def test_vectors_whose_turn_was_ended_by_somebody_else_are_not_handed_out(world):
+    script = answer()
+    async with world([0.6, *script]) as w:
+        task = asyncio.create_task(embed_texts(request(w.person)))
+        while not w.turns():
+            await asyncio.sleep(0.02)
+        with transaction() as session:
+            session.connection().execute(update(Turn).values(lease_until=now() - timedelta(minutes=1)))
+        assert recover_turns(()) == 1
+        with pytest.raises(ProviderError):
+            await task
+        assert w.balances.spent_nanos == 0
