@@ -70,8 +70,9 @@ fi
 if picks_tests "$@"; then
     step "pytest" .venv/bin/python -m pytest "$@"
 else
-    # What measures time comes last, with the machine to itself.
-    step "pytest, a worker for each core" .venv/bin/python -m pytest -n auto --dist loadgroup -m "not alone" "$@"
-    step "pytest, one by one" .venv/bin/python -m pytest -m alone "$@"
+    # What measures time comes last, with the machine to itself, and so does the one site that the browser visits.
+    step "pytest, a worker for each core" \
+        .venv/bin/python -m pytest -n auto --dist loadfile -m "not alone and not browser" "$@"
+    step "pytest, one by one" .venv/bin/python -m pytest -m "alone or browser" "$@"
 fi
 exit "$status"

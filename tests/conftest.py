@@ -39,12 +39,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="run the one schedule that this seed makes")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Workers share the tests out by file, and one of them has all that happens in the browser: one site is built."""
-    group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in SETTINGS_NAMES:
