@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlmodel import Session, and_, col, func, or_, select
 
 from projectloom import limits
-from projectloom.billing.models import AutoTopUp, Order, OrderSource, OrderStatus
+from projectloom.billing.models import AutoTopUp, Order, OrderSource, OrderStatus, SavedCard
 from projectloom.billing.notices import tell_auto_ceiling, tell_auto_stopped
 from projectloom.billing.packs import priced
 from projectloom.clock import next_month, now, start_of_month
@@ -90,6 +90,12 @@ def charged_this_month(session: Session, *, user_id: str, moment: datetime) -> i
         Order.created_at >= start_of_month(moment),
     )
     return int(session.exec(query).one())
+
+
+def has_card(session: Session, *, user_id: str) -> bool:
+    """Whether the person let us charge a card."""
+    card = session.get(SavedCard, user_id)
+    return card is not None and card.payment_method_id is not None
 
 
 def charged_lately(session: Session, *, user_id: str, moment: datetime) -> bool:

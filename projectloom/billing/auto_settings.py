@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import Session
-
 from projectloom import limits
-from projectloom.billing.auto_rules import charged_this_month
-from projectloom.billing.models import AutoTopUp, SavedCard
+from projectloom.billing.auto_rules import charged_this_month, has_card
+from projectloom.billing.models import AutoTopUp
 from projectloom.billing.packs import custom_pack
 from projectloom.clock import now
 from projectloom.db import database_now, insert_once, reading, transaction
@@ -82,7 +80,7 @@ def set_auto_top_up(
         changed_at=moment,
     )
     with transaction() as session:
-        if enabled and not _has_card(session, user_id):
+        if enabled and not has_card(session, user_id=user_id):
             raise NoSavedCard
         insert_once(session, AutoTopUp, row.model_dump(), key=["user_id"])
         kept = session.get_one(AutoTopUp, user_id, with_for_update=True, populate_existing=True)
@@ -93,11 +91,6 @@ def set_auto_top_up(
         kept.next_try_at = None
         session.add(kept)
     return read_auto_top_up(user_id)
-
-
-def _has_card(session: Session, user_id: str) -> bool:
-    card = session.get(SavedCard, user_id)
-    return card is not None and card.payment_method_id is not None
 
 
 def _dollars(value: object, least: int, most: int, words: str) -> int:

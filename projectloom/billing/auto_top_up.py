@@ -14,7 +14,7 @@ from sqlmodel import Session, col, or_, select
 
 from projectloom import limits
 from projectloom.accounts.models import Preference
-from projectloom.billing.auto_rules import Stop, charged_lately, close_charge, may_charge, refuse_charge, stop
+from projectloom.billing.auto_rules import Stop, charged_lately, close_charge, has_card, may_charge, refuse_charge, stop
 from projectloom.billing.checkout import is_live
 from projectloom.billing.models import AutoTopUp, Order, OrderSource, OrderStatus, SavedCard
 from projectloom.billing.packs import plain_dollars, priced
@@ -67,7 +67,7 @@ def place_auto_order(user_id: str) -> str | None:
             rules.next_try_at = moment + timedelta(seconds=limits.AUTO_RETRY_SECONDS)
             session.add(rules)
             return None
-        if not _has_card(session, user_id):
+        if not has_card(session, user_id=user_id):
             stop(session, user_id=user_id, why=Stop.CARD_GONE)
             return None
         if not may_charge(session, rules, moment=moment):
@@ -194,11 +194,6 @@ def _is_hindered(session: Session, *, user_id: str) -> bool:
     # A debt is for the person to settle, and a disputed payment for their bank.
     balances = read_balances(session, user_id=user_id)
     return (balances is not None and balances.debt_nanos > 0) or has_open_dispute(session, user_id=user_id)
-
-
-def _has_card(session: Session, user_id: str) -> bool:
-    card = session.get(SavedCard, user_id)
-    return card is not None and card.payment_method_id is not None
 
 
 def _low_balances() -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from projectloom.components.controls import attrs, icon, sandbox_badge, skeleton
+from projectloom.components.controls import attrs, icon, kept_dollars, sandbox_badge, skeleton
 from projectloom.state.auto_top_up import AutoTopUpState
 from projectloom.state.identity import IdentityState
 from projectloom.state.preferences import PreferencesState
@@ -151,25 +151,5 @@ def _amounts() -> rx.Component:
 
 
 def _amount(name: str, words: str, value: Any) -> rx.Component:
-    return rx.el.label(
-        rx.el.span(words),
-        rx.el.span(
-            rx.el.span("$", class_name="quiet", custom_attrs={"aria-hidden": "true"}),
-            rx.el.input(
-                name=name,
-                # A field that the server fills is made anew when its value changes there.
-                key=value,
-                default_value=value,
-                input_mode="numeric",
-                pattern="[0-9]*",
-                title="A whole number of dollars",
-                required=True,
-                max_length=5,
-                auto_complete="off",
-                class_name="input num",
-                custom_attrs=attrs(f"auto-{name}"),
-            ),
-            class_name="row dollars",
-        ),
-        class_name="field",
-    )
+    title = "A whole number of dollars"
+    return kept_dollars(words, value, name=name, title=title, required=True, custom_attrs=attrs(f"auto-{name}"))

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from projectloom.components.controls import attrs, icon, skeleton
+from projectloom.components.controls import attrs, icon, kept_dollars, skeleton
 from projectloom.state.caps import CapRow, CapsState
 from projectloom.state.identity import IdentityState
 
@@ -83,24 +83,11 @@ def _form() -> rx.Component:
 
 
 def _field(name: str, words: str, value: Any) -> rx.Component:
-    return rx.el.label(
-        rx.el.span(words),
-        rx.el.span(
-            rx.el.span("$", class_name="quiet", custom_attrs={"aria-hidden": "true"}),
-            rx.el.input(
-                name=name,
-                key=value,
-                default_value=value,
-                input_mode="numeric",
-                pattern="[0-9]*",
-                title="A whole number of dollars, or nothing",
-                placeholder="no cap",
-                max_length=5,
-                auto_complete="off",
-                class_name="input num",
-                custom_attrs=attrs(f"cap-{name}"),
-            ),
-            class_name="row dollars",
-        ),
-        class_name="field",
+    return kept_dollars(
+        words,
+        value,
+        name=name,
+        title="A whole number of dollars, or nothing",
+        placeholder="no cap",
+        custom_attrs=attrs(f"cap-{name}"),
     )

@@ -58,3 +58,22 @@ def skeleton(*widths: str) -> rx.Component:
     """Grey lines where text is about to stand."""
     lines = [rx.el.span(class_name="skeleton", style={"width": width}) for width in widths]
     return rx.el.div(*lines, class_name="skeletons", custom_attrs={"aria-hidden": "true"})
+
+
+def dollar_input(**props: Any) -> rx.Component:
+    """A field for a whole number of dollars, with the sign before it; the server checks what is typed."""
+    return rx.fragment(
+        rx.el.span("$", class_name="quiet", custom_attrs={"aria-hidden": "true"}),
+        rx.el.input(
+            input_mode="numeric", pattern="[0-9]*", max_length=5, auto_complete="off", class_name="input num", **props
+        ),
+    )
+
+
+def kept_dollars(words: str, value: Any, **props: Any) -> rx.Component:
+    """A labelled field that shows the amount which is kept, made anew when that changes."""
+    return rx.el.label(
+        rx.el.span(words),
+        rx.el.span(dollar_input(key=value, default_value=value, **props), class_name="row dollars"),
+        class_name="field",
+    )

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from projectloom.billing.packs import PACKS, Pack
-from projectloom.components.controls import attrs, icon
+from projectloom.components.controls import attrs, dollar_input, icon
 from projectloom.components.islands import Radio
 from projectloom.config import settings
 from projectloom.money import format_usd
@@ -49,18 +49,12 @@ def custom_amount() -> rx.Component:
         rx.el.label(
             rx.el.span("Another amount"),
             rx.el.span(
-                rx.el.span("$", class_name="quiet", custom_attrs={"aria-hidden": "true"}),
-                rx.el.input(
+                dollar_input(
                     name="amount",
-                    input_mode="numeric",
-                    pattern="[0-9]*",
                     title="A whole number of dollars",
                     placeholder=f"{least} to {most}",
                     required=True,
-                    max_length=5,
-                    auto_complete="off",
                     on_change=CheckoutState.weigh.debounce(150),
-                    class_name="input num",
                     custom_attrs=attrs("custom-amount"),
                 ),
                 rx.el.button(

@@ -15,6 +15,7 @@ from projectloom.routes import CREDITS
 from projectloom.state.balance import BalanceState
 from projectloom.state.credits import CreditsState
 from projectloom.state.session import explaining, handled, leave_for, signed_in
+from projectloom.state.words import whole_number
 
 _STOPPED = {
     "declined": "Your bank declined the last charge, so auto top-up is off. You were not charged.",
@@ -97,7 +98,7 @@ class AutoTopUpState(rx.State):
     async def _set(self, form: dict[str, Any], *, enabled: bool) -> Any:
         user_id = (await signed_in(self)).user_id
         self.trouble = ""
-        wanted = {f"{name}_usd": _whole(form.get(name)) for name in ("threshold", "amount", "ceiling")}
+        wanted = {f"{name}_usd": whole_number(form.get(name)) for name in ("threshold", "amount", "ceiling")}
         try:
             view = await in_thread(set_auto_top_up, user_id, enabled=enabled, **wanted)
         except LoomError as error:
@@ -122,10 +123,6 @@ class AutoTopUpState(rx.State):
         low, buys, most = (format_usd(from_usd(it)) for it in (view.threshold_usd, view.amount_usd, view.ceiling_usd))
         self.summary = f"When less than {low} is left, {buys} is charged to your card, at most {most} in a month."
         self.charged = f"{format_usd(view.charged_nanos)} charged this month so far."
-
-
-def _whole(value: object) -> object:
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
 
 
 def _card_words(card: CardView) -> str:

@@ -11,6 +11,7 @@ from projectloom.metering.caps import CapView, read_caps, set_caps
 from projectloom.metering.models import CapScope
 from projectloom.money import NANOS_PER_USD, format_usd
 from projectloom.state.session import handled, signed_in
+from projectloom.state.words import whole_number
 
 _NAMES = {CapScope.DAY: "Today", CapScope.MONTH: "This month"}
 _FULL, _NEAR = 100, 80
@@ -60,9 +61,7 @@ class CapsState(rx.State):
 
 def _typed(value: object) -> object:
     text = str(value or "").strip()
-    if not text:
-        return None
-    return int(text) if text.isascii() and text.isdecimal() else text
+    return whole_number(text) if text else None
 
 
 def _row(cap: CapView) -> CapRow:

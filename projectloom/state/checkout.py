@@ -18,6 +18,7 @@ from projectloom.routes import CHAT
 from projectloom.state.balance import BalanceState
 from projectloom.state.credits import CreditsState
 from projectloom.state.session import explaining, handled, leave_for, signed_in
+from projectloom.state.words import whole_number
 
 _PRESELECTED = str(PRESELECTED_USD)
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -52,7 +53,7 @@ class CheckoutState(rx.State):
     def weigh(self, amount: str):
         """Say what an amount that is being typed would bring."""
         try:
-            pack = custom_pack(_number(amount.strip()))
+            pack = custom_pack(whole_number(amount.strip()))
         except LoomError as error:
             self.weighed = error.message if amount.strip() else ""
         else:
@@ -79,14 +80,9 @@ class CheckoutState(rx.State):
         yield
         try:
             person = await signed_in(self)
-            yield leave_for(await create_checkout(person.user_id, person.email, _number(amount), custom=custom))
+            yield leave_for(await create_checkout(person.user_id, person.email, whole_number(amount), custom=custom))
         except LoomError as error:
             self.busy, self.trouble = False, error.message
-
-
-def _number(amount: object) -> object:
-    # A socket can say anything here; what is no plain number is refused as it is.
-    return int(amount) if isinstance(amount, str) and amount.isascii() and amount.isdecimal() else amount
 
 
 class PurchaseReturnState(rx.State):

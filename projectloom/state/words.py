@@ -90,3 +90,8 @@ def day_heading(moment: datetime) -> str:
 
 def _month(day: date, today: date) -> str:
     return f"{day:%B}" if day.year == today.year else f"{day:%B %Y}"
+
+
+def whole_number(typed: object) -> object:
+    """The number that a plain text of digits spells; anything else as it is, for whoever keeps it to refuse."""
+    return int(typed) if isinstance(typed, str) and typed.isascii() and typed.isdecimal() else typed
