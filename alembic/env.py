@@ -9,10 +9,12 @@ import projectloom.billing.models
 import projectloom.conversations.models
 import projectloom.ledger.models
 import projectloom.mails.models
-import projectloom.metering.models  # noqa: F401 - the models register their tables
+import projectloom.metering.models
+import projectloom.operating.models  # noqa: F401 - the models register their tables
 from alembic import context
 from projectloom.config import settings
 from projectloom.db import UtcDateTime, engine
+from projectloom.jobs.schema import has_model
 
 # Several servers may start at once; one of them migrates and the others find it done.
 _LOCK_ID = 7_305_150_410_081
@@ -38,6 +40,7 @@ def run(connection: Connection) -> None:
         render_item=_render_item,
         compare_type=True,
         compare_server_default=True,
+        include_name=has_model,
     )
     context.run_migrations()
 

@@ -1,6 +1,6 @@
 // What is local answers at once, without the server: the two side panels, menus that close, starters that fill the
 // composer, tabs that follow when another one signs in or out. Loaded before the first paint so that a remembered panel
-// does not jump in.
+// does not jump in, nor a theme flash.
 (() => {
   const root = document.documentElement;
   const wide = window.matchMedia("(min-width: 1080px)");
@@ -30,25 +30,99 @@
     return open;
   };
 
+  // The theme: the system's, or the one that was chosen in this browser. Style sheets know it by `data-theme` alone.
+  const THEME = "loom:theme";
+  const CANVAS = { dark: "#111113", light: "#FAFAFA" };
+  const theme = () => localStorage.getItem(THEME) ?? "system";
+  const showTheme = () => {
+    const chosen = theme();
+    if (chosen === "system") root.removeAttribute("data-theme");
+    else root.setAttribute("data-theme", chosen);
+    document.querySelectorAll('meta[name="theme-color"]').forEach((meta) => {
+      meta.content = CANVAS[chosen] ?? CANVAS[meta.media.includes("dark") ? "dark" : "light"];
+    });
+    window.dispatchEvent(new CustomEvent("loom:theme-shown"));
+  };
+  const chooseTheme = (chosen) => {
+    if (chosen in CANVAS) localStorage.setItem(THEME, chosen);
+    else localStorage.removeItem(THEME);
+    showTheme();
+  };
+  window.loomTheme = { get: theme, set: chooseTheme };
+  showTheme();
+
+  // The place that is left for a payment page, in this tab: its address, and the caret in what was being written.
+  const PLACE = "loom:place";
+  const keptPlace = () => JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+  window.loomPlace = {
+    keep() {
+      const { pathname } = window.location;
+      // Coming back to a return from a payment would never end.
+      const search = /[?&]purchase=/.test(window.location.search) ? "" : window.location.search;
+      const field = document.querySelector("textarea#composer, textarea#task");
+      const caret = field ? [field.selectionStart, field.selectionEnd] : null;
+      sessionStorage.setItem(PLACE, JSON.stringify({ pathname, search, caret }));
+    },
+    address() {
+      const kept = keptPlace();
+      return kept ? kept.pathname + kept.search : "";
+    },
+    // Given once, and only in the place itself, when what was being written there stands in the field again.
+    restore(field, here) {
+      const kept = keptPlace();
+      if (!kept?.caret || kept.pathname !== here || window.location.pathname !== here || !field.value) return;
+      field.setSelectionRange(...kept.caret);
+      sessionStorage.setItem(PLACE, JSON.stringify({ ...kept, caret: null }));
+    },
+  };
+
   if (wide.matches && remembered()) root.setAttribute("data-usage", "open");
 
   // Only other tabs hear this. Their key to what the server remembers of them goes, so that nothing of the person before
   // is drawn again.
   window.addEventListener("storage", ({ key }) => {
+    if (key === THEME) showTheme();
     if (key !== "loom:person-changed") return;
     sessionStorage.removeItem("token");
     window.location.assign("/");
   });
 
+  // What is drawn before the page's scripts have run is pressed by quick people, and on a slow machine by all: nothing hears
+  // it yet, and a form would be sent as an address with all that was typed. Both wait until the page says that it is alive.
+  let repeating = false;
+  const isAlive = () => root.hasAttribute("data-alive");
+  const onceAlive = (element, act) => {
+    const repeat = () => {
+      if (!element.isConnected) return;
+      repeating = true;
+      act();
+      repeating = false;
+    };
+    window.addEventListener("loom:alive", repeat, { once: true });
+  };
+  document.addEventListener("click", (event) => {
+    const button = isAlive() || !(event.target instanceof Element) ? null : event.target.closest("button");
+    // A button that sends its form is heard as that.
+    if (button && button.type !== "submit") onceAlive(button, () => button.click());
+  }, true);
+  document.addEventListener("submit", (event) => {
+    if (isAlive()) return;
+    const { target: form, submitter } = event;
+    event.preventDefault();
+    event.stopPropagation();
+    onceAlive(form, () => form.requestSubmit(submitter));
+  }, true);
+
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
-    if (!target) return;
+    // What is local was answered when it was pressed.
+    if (!target || repeating) return;
     closeMenus(target);
     const toggle = target.closest("[data-toggle]");
     if (toggle) setPart(toggle.dataset.toggle, !isOpen(toggle.dataset.toggle));
     const fill = target.closest("[data-fill]");
     if (fill) window.dispatchEvent(new CustomEvent("loom:fill", { detail: fill.dataset.fill }));
-    const choice = target.closest("details.menu .menu-list button");
+    const choice = target.closest("details.menu .menu-list button:not([data-stays])");
     if (choice) {
       const menu = choice.closest("details.menu");
       menu.removeAttribute("open");
@@ -59,6 +133,8 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
+      // A field that Esc clears or leaves does that first.
+      if (document.activeElement?.hasAttribute("data-takes-esc")) return;
       const [menu] = closeMenus(null);
       if (menu) {
         menu.querySelector("summary")?.focus();
@@ -71,9 +147,10 @@
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const menu = document.activeElement?.closest("details.menu[open]");
     if (!menu) return;
-    const items = [...menu.querySelectorAll(".menu-list button, .menu-list summary")].filter((item) => item.offsetParent !== null);
-    const here = items.indexOf(document.activeElement);
+    const items = [...menu.querySelectorAll(".menu-list button:not([data-stays]), .menu-list summary")].filter((item) => item.offsetParent !== null);
     const step = event.key === "ArrowDown" ? 1 : -1;
+    // From outside of the items, such as a search field above them, up leads to the last.
+    const here = Math.max(items.indexOf(document.activeElement), step === 1 ? -1 : 0);
     items[(here + step + items.length) % items.length]?.focus();
     event.preventDefault();
   }, true);

@@ -5,9 +5,8 @@ Half a configuration, or the sandbox beside any live key, is refused here with t
 port is opened.
 """
 
+import base64
 import os
-import secrets
-from contextlib import suppress
 from decimal import Decimal
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -17,10 +16,14 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from projectloom import limits
+from projectloom.door_settings import DoorSettings
+from projectloom.half_configured import LIVE_KEYS, halves
+from projectloom.kept_secret import kept_secret
 from projectloom.money import Nanos, from_cents
+from projectloom.sign_in_settings import SignInSettings, listed, origin_of
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,7 +35,7 @@ class ConfigurationError(SystemExit):
     """The server cannot start as configured. The message names what is missing or contradictory."""
 
 
-class Settings(BaseSettings):
+class Settings(DoorSettings, SignInSettings):
     """The configuration. Field names are the environment's, in lower case."""
 
     model_config = SettingsConfigDict(
@@ -49,12 +52,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(PROJECT_ROOT / "data", validation_alias="LOOM_DATA_DIR")
     sandbox: Literal["auto", "on", "off"] = Field("auto", validation_alias="LOOM_SANDBOX")
     secret_key: SecretStr | None = None
-    # Its address may carry a password.
-    redis_url: str | None = Field(None, repr=False)
+    # Its address may carry a password. Reflex has a name of its own for it.
+    redis_url: str | None = Field(None, repr=False, validation_alias=AliasChoices("REDIS_URL", "REFLEX_REDIS_URL"))
+    # For so long a server that is asked to end lets replies end by themselves before it cuts them.
+    stop_grace_seconds: int = Field(0, ge=0, le=600)
+    secret_key_previous: SecretStr | None = None
     database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "POSTGRES_URL"))
-
-    clerk_publishable_key: str | None = None
-    clerk_secret_key: SecretStr | None = None
 
     stripe_secret_key: SecretStr | None = None
     stripe_publishable_key: str | None = None
@@ -76,6 +79,7 @@ class Settings(BaseSettings):
     automatic_titles: bool = True
     # For so many days a buyer takes an unspent purchase back by themselves; 0 is never.
     refund_days: int = Field(14, ge=0, le=365)
+    trash_days: int = Field(30, ge=1, le=3650)
 
     smtp_host: str | None = None
     smtp_port: int = Field(587, ge=1, le=65535)
@@ -85,6 +89,14 @@ class Settings(BaseSettings):
     smtp_starttls: bool = True
     # Who is told when somebody must look at a payment.
     alert_email: str | None = None
+    # Who sees the operator's pages: e-mails, with commas between.
+    admin_emails: str = ""
+    # What is called as well, or instead, and what signs the call. Its address may itself be a secret.
+    alert_webhook_url: str | None = Field(None, repr=False)
+    alert_webhook_secret: SecretStr | None = None
+
+    # What shows it may read /metrics from anywhere; without one only programs on this machine do.
+    metrics_token: SecretStr | None = None
 
     # What everybody who makes an account is given, and after how many days what is left of it expires.
     sign_up_bonus_usd: Decimal = Field(Decimal(0), ge=0, le=100, decimal_places=2)
@@ -104,7 +116,7 @@ class Settings(BaseSettings):
         None, ge=1, le=65535, validation_alias=AliasChoices("LOOM_BACKEND_PORT", "REFLEX_BACKEND_PORT")
     )
 
-    @field_validator("base_url", "stripe_api_base", "anthropic_base_url", "openai_base_url")
+    @field_validator("base_url", "stripe_api_base", "anthropic_base_url", "openai_base_url", "alert_webhook_url")
     @classmethod
     def _an_http_address(cls, value: str | None) -> str | None:
         if not value:
@@ -137,87 +149,37 @@ class Settings(BaseSettings):
             raise ValueError("must be a plain e-mail address") from None
         return value
 
+    @field_validator("admin_emails")
+    @classmethod
+    def _mail_addresses(cls, value: str) -> str:
+        for address in value.split(","):
+            if address.strip():
+                cls._a_mail_address(address.strip())
+        return value
+
+    @field_validator("alert_webhook_secret")
+    @classmethod
+    def _a_signing_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(_key_in(value)) < limits.MIN_WEBHOOK_KEY_BYTES:
+            raise ValueError("must be whsec_ and the base64 of at least 24 bytes, as `openssl rand -base64 32` makes")
+        return value
+
     @field_validator("stripe_webhook_secret")
     @classmethod
     def _at_least_one_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not _listed(value):
+        if value and not listed(value):
             raise ValueError("holds no secret: without it no purchase could be credited")
         return value
 
     @model_validator(mode="after")
     def _whole(self) -> "Settings":
-        problems = list(self._halves())
+        problems = list(halves(self))
         if problems:
             raise ValueError(" ".join(problems))
         kept = self.data_dir / _MASTER_FILE
         if not self.secret_key and kept.exists():
-            _kept_secret(kept)  # raises when it was emptied or cut short
+            kept_secret(kept)  # raises when it was emptied or cut short
         return self
-
-    def _halves(self) -> Any:
-        if self.sandbox == "on":
-            live = [name.upper() for name in _LIVE_KEYS if getattr(self, name)]
-            if live:
-                yield (
-                    f"The sandbox (LOOM_SANDBOX=on) cannot run together with live keys; {', '.join(live)} is set. "
-                    "Unset the keys, or set LOOM_SANDBOX=off."
-                )
-        if bool(self.clerk_publishable_key) != bool(self.clerk_secret_key):
-            missing = "CLERK_SECRET_KEY" if self.clerk_publishable_key else "CLERK_PUBLISHABLE_KEY"
-            yield (
-                f"{missing} is missing: Clerk needs both its keys. This version cannot sign people in with Clerk yet, "
-                "so unset them to use local accounts."
-            )
-        elif self.clerk_publishable_key:
-            yield (
-                "CLERK_PUBLISHABLE_KEY and CLERK_SECRET_KEY are set, but this version cannot sign people in with "
-                "Clerk yet. Unset them to use local accounts."
-            )
-        yield from self._half_a_shop()
-        yield from self._half_a_mail_server()
-        yield from self._half_a_sign_up_bonus()
-        if self.redis_url and not self.secret_key:
-            yield "SECRET_KEY is missing: several processes (REDIS_URL is set) must share one."
-        if self.secret_key and len(self.secret_key.get_secret_value()) < limits.MIN_SECRET_CHARS:
-            yield (
-                f"SECRET_KEY is too short: use at least {limits.MIN_SECRET_CHARS} characters, "
-                "for example from `openssl rand -hex 32`."
-            )
-
-    def _half_a_shop(self) -> Any:
-        if self.stripe_secret_key and not self.stripe_webhook_secret:
-            yield "STRIPE_WEBHOOK_SECRET is missing: without it no purchase could be credited."
-        if not self.stripe_secret_key and (
-            self.stripe_webhook_secret or self.stripe_publishable_key or self.stripe_api_base
-        ):
-            yield "STRIPE_SECRET_KEY is missing: other Stripe settings are there."
-        if self.stripe_secret_key and not (self.anthropic_api_key or self.openai_api_key):
-            yield (
-                "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing: credits are sold (STRIPE_SECRET_KEY is set), "
-                "but there is nothing to spend them on."
-            )
-        if self.max_purchase_usd < self.min_purchase_usd:
-            yield "MAX_PURCHASE_USD is below MIN_PURCHASE_USD: nothing could be bought."
-
-    def _half_a_mail_server(self) -> Any:
-        if self.smtp_host and not self.smtp_from:
-            yield "SMTP_FROM is missing: mails need a sender (SMTP_HOST is set)."
-        if not self.smtp_host and (self.smtp_from or self.smtp_username or self.smtp_password):
-            yield "SMTP_HOST is missing: other settings of the mail server are there."
-        if self.alert_email and not self.sends_mails:
-            yield "SMTP_HOST is missing: alerts could not be sent (ALERT_EMAIL is set)."
-        if bool(self.smtp_username) != bool(self.smtp_password):
-            missing = "SMTP_PASSWORD" if self.smtp_username else "SMTP_USERNAME"
-            yield f"{missing} is missing: a mail server that asks for a name asks for a password too."
-
-    def _half_a_sign_up_bonus(self) -> Any:
-        if self.sign_up_bonus_days and "sign_up_bonus_usd" not in self.model_fields_set:
-            yield "SIGN_UP_BONUS_USD is missing: SIGN_UP_BONUS_DAYS says how long it lasts."
-        if self.sign_up_bonus_usd and not (self.sandbox_on or self.anthropic_api_key or self.openai_api_key):
-            yield (
-                "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing: new people are given credit (SIGN_UP_BONUS_USD), "
-                "but there is nothing to spend it on."
-            )
 
     @property
     def sandbox_on(self) -> bool:
@@ -225,7 +187,7 @@ class Settings(BaseSettings):
         if self.sandbox != "auto":
             return self.sandbox == "on"
         bases = (self.anthropic_base_url, self.openai_base_url)
-        return not any(getattr(self, name) for name in _LIVE_KEYS) and not any(bases)
+        return not any(getattr(self, name) for name in LIVE_KEYS) and not any(bases)
 
     @property
     def public_url(self) -> str:
@@ -275,7 +237,13 @@ class Settings(BaseSettings):
         """What other keys are derived from: SECRET_KEY, or a secret made at first start and kept beside the data."""
         if self.secret_key:
             return self.secret_key.get_secret_value()
-        return _kept_secret(self.data_dir / _MASTER_FILE)
+        return kept_secret(self.data_dir / _MASTER_FILE)
+
+    @property
+    def previous_secrets(self) -> tuple[str, ...]:
+        """What SECRET_KEY was before: it opens what is not sealed anew yet. One secret may have commas in it."""
+        given = self.secret_key_previous
+        return (given.get_secret_value(), *listed(given)) if given else ()
 
     @property
     def sells_credits(self) -> bool:
@@ -303,6 +271,16 @@ class Settings(BaseSettings):
         return self.alert_email or (_SANDBOX_OPERATOR if self.sandbox_on else None)
 
     @property
+    def operators(self) -> frozenset[str]:
+        """Who sees the operator's pages, by their e-mails as accounts spell them."""
+        return frozenset(address.strip().lower() for address in self.admin_emails.split(",") if address.strip())
+
+    @property
+    def alert_webhook_key(self) -> bytes:
+        """What signs calls of the operator's webhook; empty where there is none."""
+        return b"" if self.alert_webhook_secret is None else _key_in(self.alert_webhook_secret)
+
+    @property
     def sandbox_mailbox_url(self) -> str:
         """Where the sandbox takes mails in."""
         return f"{self.loopback_url}{SANDBOX_PREFIX}/mailbox/api"
@@ -314,7 +292,7 @@ class Settings(BaseSettings):
             return "sk_test_sandbox", base, (SANDBOX_WEBHOOK_SECRET,)
         if self.stripe_secret_key is None or self.stripe_webhook_secret is None:
             return "", None, ()
-        return self.stripe_secret_key.get_secret_value(), self.stripe_api_base, _listed(self.stripe_webhook_secret)
+        return self.stripe_secret_key.get_secret_value(), self.stripe_api_base, listed(self.stripe_webhook_secret)
 
     def operator_key(self, provider: str) -> str | None:
         """The operator's own key for a provider, which pays for replies in credits mode."""
@@ -330,44 +308,22 @@ class Settings(BaseSettings):
             return f"{self.loopback_url}{SANDBOX_PREFIX}/{provider}{suffix}"
         return {"anthropic": self.anthropic_base_url, "openai": self.openai_base_url}[provider]
 
+    def is_operators(self, provider: str) -> bool:
+        """Whether a provider's requests go to a server that the operator named; the sandbox fetches nothing."""
+        return not self.sandbox_on and self.provider_base(provider) is not None
+
 
 _MASTER_FILE = "secret_key"
 _SANDBOX_OPERATOR = "operator@projectloom.example"
 _DATABASE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite://")
-_LIVE_KEYS = ("stripe_secret_key", "anthropic_api_key", "openai_api_key")
 
 
-def _listed(value: SecretStr) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.get_secret_value().split(",") if part.strip())
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port of an address, as a browser's ``Origin`` header spells them."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def _kept_secret(path: Path) -> str:
-    if not path.exists():
-        _make_secret(path)
-    kept = path.read_text(encoding="ascii", errors="replace").strip()
-    if len(kept) < limits.MIN_SECRET_CHARS:
-        raise ValueError(
-            f"{path} holds no secret. Put it back, or delete it to have a new one made; the API keys that people "
-            "stored must then be entered again."
-        )
-    return kept
-
-
-def _make_secret(path: Path) -> None:
-    # Written in full before it has its name: a process that starts at the same time never reads half a secret.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32))
-    with suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+def _key_in(value: SecretStr) -> bytes:
+    """The bytes of a secret as Standard Webhooks write them, with or without their prefix; empty where it is none."""
+    try:
+        return base64.b64decode(value.get_secret_value().strip().removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return b""
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Index,
     Integer,
     Table,
     create_engine,
@@ -25,10 +26,12 @@ from sqlalchemy import (
     func,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
@@ -36,6 +39,7 @@ from projectloom import limits
 from projectloom.clock import now
 from projectloom.config import settings
 from projectloom.errors import DatabaseUnavailable
+from projectloom.instruments import DATABASE_TROUBLE
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,7 +61,16 @@ _UNDEFINED_TABLE = "42P01"
 
 _doors = ThreadPoolExecutor(max_workers=limits.DOOR_THREADS, thread_name_prefix="door")
 _meter = ThreadPoolExecutor(max_workers=limits.METER_THREADS, thread_name_prefix="meter")
+_watch = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
 _sign_in = ThreadPoolExecutor(max_workers=limits.SIGN_IN_THREADS, thread_name_prefix="sign-in")
+
+
+def partial_index(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows for which ``where`` holds, on both engines. A query says the same words to be served by it.
+
+    SQLite believes literals only, so such a query binds no parameters for them.
+    """
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -147,6 +160,12 @@ def engine() -> Engine:
     return make_engine(config_url)
 
 
+def pool_use() -> tuple[int, int]:
+    """How many of this process's connections are in use, and how many there may be."""
+    pool = cast(QueuePool, engine().pool)
+    return pool.checkedout(), limits.POOL_SIZE
+
+
 @contextmanager
 def transaction() -> Generator[Session]:
     """One database transaction that commits when the block ends and rolls back when it raises.
@@ -181,9 +200,11 @@ def _translated() -> Generator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        DATABASE_TROUBLE.labels("pool" if isinstance(error, PoolTimeoutError) else "database").inc()
         raise DatabaseUnavailable from error
     except DBAPIError as error:
         if error.connection_invalidated or _is_broken(error):
+            DATABASE_TROUBLE.labels("database").inc()
             raise DatabaseUnavailable from error
         raise
 
@@ -209,6 +230,11 @@ async def in_meter_thread(function: Callable[P, T], *args: P.args, **kwargs: P.k
     return await _run(_meter, partial(function, *args, **kwargs))
 
 
+async def in_watch_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As :func:`in_thread`, in the one thread that looks how this server is: a crowd at the doors does not blind it."""
+    return await _run(_watch, partial(function, *args, **kwargs))
+
+
 async def in_sign_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """As :func:`in_thread`, in the few threads that hash passwords: a crowd at the sign-in holds up nobody else."""
     return await _run(_sign_in, partial(function, *args, **kwargs))
@@ -223,6 +249,7 @@ async def _run(executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if future.cancelled() and task is not None and not task.cancelling():
+            DATABASE_TROUBLE.labels("thread").inc()
             raise DatabaseUnavailable from None
         raise
     finally:

@@ -70,6 +70,37 @@ class InvalidCredentials(LoomError):
     default_message = "That e-mail and password do not match."
 
 
+class SignInUnavailable(LoomError):
+    """Clerk, which signs people in, cannot be asked, so nobody can be told from anybody else."""
+
+    code = "sign_in_unavailable"
+    retryable = True
+    default_message = "The sign-in service does not answer. Please try again in a moment."
+
+
+class EmailUnconfirmed(LoomError):
+    """The server wants to know first that the person reads mails at their address."""
+
+    code = "email_unconfirmed"
+    default_message = "Please confirm your e-mail first. Open the link in the mail that we sent you."
+
+
+class AccountUnproven(LoomError):
+    """Who opened a link reads the mails of an address, and has yet to show that the account with it is theirs."""
+
+    code = "account_unproven"
+    default_message = (
+        "Is the account yours? Sign in with it in this browser and open the link again, or enter its password here."
+    )
+
+
+class LinkOver(LoomError):
+    """A link in a mail that was opened before, is too old, or was never sent."""
+
+    code = "link_over"
+    default_message = "This link is over: it was used before, or it is too old. Ask for another one."
+
+
 class EmailTaken(LoomError):
     """An account with this e-mail exists."""
 
@@ -83,6 +114,17 @@ class TooManyRequests(LoomError):
     code = "too_many_requests"
     retryable = True
     default_message = "Too many requests. Please wait a moment."
+
+
+class DayCeilingReached(LoomError):
+    """The operator's ceiling for a day is reached. ``data['retry_after']`` is the seconds until the next day."""
+
+    code = "day_ceiling_reached"
+    retryable = True
+    default_message = (
+        "This server has spent what its operator allows for a day, so nothing was sent. Replies on credits begin again "
+        "at midnight (UTC); your own API keys work as before."
+    )
 
 
 class InsufficientCredits(LoomError):
@@ -146,6 +188,13 @@ class PromptTooLong(LoomError):
 
     code = "prompt_too_long"
     default_message = "This conversation is too long for the model. Start a new one or choose a model with more room."
+
+
+class NoPictures(LoomError):
+    """There are pictures in the prompt, and the model takes none. ``data['model']`` names it."""
+
+    code = "no_pictures"
+    default_message = "This model takes no pictures. Choose another model, or leave the pictures out."
 
 
 class InvalidSignature(LoomError):
@@ -219,6 +268,13 @@ class NotRefundable(LoomError):
     default_message = "This purchase can no longer be refunded here."
 
 
+class NotRevocable(LoomError):
+    """Credit that was bought, or came with a purchase, and so is not the operator's to take back."""
+
+    code = "not_revocable"
+    default_message = "Only credit that was given by itself can be taken back. A purchase goes back by a refund."
+
+
 class IdempotencyConflict(LoomError):
     """The same idempotency key came with other input."""
 
@@ -233,6 +289,20 @@ class HoldResolved(LoomError):
     default_message = "This hold is already resolved."
 
 
+class CreditLeft(LoomError):
+    """Somebody wants to leave and still has credit. ``data['credit_nanos']`` says how much."""
+
+    code = "credit_left"
+    default_message = "There is credit left on your balance."
+
+
+class RepliesRunning(LoomError):
+    """What was asked for has to wait until the person's replies have ended."""
+
+    code = "replies_running"
+    default_message = "A reply is being written. Stop it or wait for its end, then try again."
+
+
 class DatabaseUnavailable(LoomError):
     """The database is locked, full, restarting or out of connections."""
 
@@ -241,9 +311,23 @@ class DatabaseUnavailable(LoomError):
     default_message = "The books cannot be reached right now. Nothing was charged. Please try again in a moment."
 
 
+class ServerStopping(LoomError):
+    """This server was asked to end and begins nothing new; another one, or the next, does."""
+
+    code = "server_stopping"
+    retryable = True
+    default_message = "This server is being restarted. Nothing was charged. Please try again in a moment."
+
+
 class ProviderError(LoomError):
     """The model's provider refused, failed or broke off. ``data['kind']`` says how, without its words."""
 
     code = "provider_error"
     retryable = True
     default_message = "The model's provider did not answer. Please try again."
+
+
+class KeyRefused(ProviderError):
+    """The provider did not take the key, or its account has no funds: only another key or payer can help."""
+
+    code = "key_refused"

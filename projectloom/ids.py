@@ -4,28 +4,54 @@ They sort by creation, also within one millisecond of one process, and start fro
 about how many there are and cannot be guessed from another.
 """
 
-import secrets
+import os
 import threading
 import time
 from datetime import datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Two characters at once.
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80
 # Room for the steps that ids of one millisecond take from each other: unguessable, and never over the edge.
 _STEP_BITS = 64
 
+# The system is asked for so many random bytes at once: asking costs more than the bytes.
+_POOL_BYTES = 4_096
+
 _lock = threading.Lock()
 _last = 0
+_pool = b""
 
 
 def new_id(prefix: str) -> str:
     """A fresh id such as ``ord_01JD…``: ``prefix``, an underscore and 26 Crockford base-32 characters."""
     global _last  # noqa: PLW0603 - the last id of this process is what makes the next one greater
     with _lock:
-        fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-        _last = fresh if fresh >> _RANDOM_BITS > _last >> _RANDOM_BITS else _last + 1 + secrets.randbits(_STEP_BITS)
+        fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | _random(_RANDOM_BITS)
+        _last = fresh if fresh >> _RANDOM_BITS > _last >> _RANDOM_BITS else _last + 1 + _random(_STEP_BITS)
         value = _last
     return _written(prefix, value)
+
+
+def _random(bits: int) -> int:
+    """So many random bits, each given once. Under the lock."""
+    global _pool  # noqa: PLW0603 - what is left of it is for the next one
+    size = bits // 8
+    if len(_pool) < size:
+        _pool = os.urandom(_POOL_BYTES)
+    taken, _pool = _pool[:size], _pool[size:]
+    return int.from_bytes(taken)
+
+
+def _forget_pool() -> None:
+    """In a child process, which would otherwise give the ids that its parent gives."""
+    global _pool  # noqa: PLW0603 - see above
+    _pool = b""
+
+
+os.register_at_fork(after_in_child=_forget_pool)
 
 
 def first_id(prefix: str, moment: datetime) -> str:
@@ -37,4 +63,4 @@ def first_id(prefix: str, moment: datetime) -> str:
 
 
 def _written(prefix: str, value: int) -> str:
-    return f"{prefix}_" + "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return f"{prefix}_" + "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])

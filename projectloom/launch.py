@@ -26,11 +26,15 @@ LOCK = ("reflex.lock",)
 
 # Settings that no page shows: changing one of these alone needs no new build.
 SERVER_ONLY_SETTINGS = {
-    "host", "port", "backend_port", "data_dir", "secret_key", "redis_url", "database_url",
+    "base_url", "host", "port", "backend_port", "data_dir", "secret_key", "redis_url", "database_url",
+    "secret_key_previous", "log_format", "log_level",
     "stripe_webhook_secret", "stripe_api_base", "anthropic_base_url", "openai_base_url", "sandbox_speed",
     "alert_email", "smtp_host", "smtp_port", "smtp_username", "smtp_password", "smtp_from", "smtp_starttls",
     "stripe_promotion_codes", "stripe_tax", "stripe_invoices", "refund_days", "automatic_titles", "sign_up_bonus_days",
-    "price_markup_percent",
+    "price_markup_percent", "metrics_token", "trusted_proxies", "daily_spend_usd", "rate_chat", "rate_agent",
+    "rate_checkout", "rate_program", "rate_sign_in", "rate_sign_up", "rate_sign_up_all",
+    "clerk_webhook_signing_secret", "clerk_jwt_key", "clerk_jwks_url", "clerk_api_url",
+    "alert_webhook_url", "alert_webhook_secret", "stop_grace_seconds",
 }  # fmt: skip
 
 NPM_CONFIG_SECONDS = 15
@@ -38,15 +42,20 @@ STOP_SECONDS = 5
 
 
 def main() -> None:
-    """Check, build if needed, and become the server. Ends the process with a plain message on any refusal."""
+    """Check, build if needed, and become the server. Ends the process with a plain message on any refusal.
+
+    With ``--build-only`` it ends once the pages are built, as for an image.
+    """
     os.chdir(PROJECT_ROOT)
     for development_only in ("LOOM_BACKEND_PORT", "REFLEX_BACKEND_PORT", "REFLEX_FRONTEND_PORT"):
         os.environ.pop(development_only, None)
-    current = settings()
-    refuse_taken_port(current.host, current.port)
+    current, build_only = settings(), "--build-only" in sys.argv[1:]
+    if not build_only:
+        refuse_taken_port(current.host, current.port)
     environment.REFLEX_ENV_MODE.set(Env.PROD)
     build_pages(current)
-    serve(current)
+    if not build_only:
+        serve(current)
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -147,7 +156,8 @@ def serve(current: Settings) -> None:
     sys.stdout.flush()
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory"]
     command += ["--host", current.host, "--port", str(current.port), "--log-level", "warning"]
-    command += ["--workers-kill-timeout", str(STOP_SECONDS), "projectloom.projectloom:app"]
+    kill_after = STOP_SECONDS + current.stop_grace_seconds
+    command += ["--workers-kill-timeout", str(kill_after), "projectloom.projectloom:served"]
     os.execv(sys.executable, command)
 
 

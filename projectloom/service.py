@@ -4,6 +4,7 @@ The composition root puts the pages on top; tests of the HTTP doors serve it as 
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -15,11 +16,15 @@ from projectloom.billing.mailer import warn_unless_sending
 from projectloom.billing.origin import stamp_books
 from projectloom.config import SANDBOX_PREFIX, settings
 from projectloom.db import engine, in_thread
+from projectloom.group_commit import close_committers
 from projectloom.jobs.periodic import JOBS, keep_running
 from projectloom.jobs.prices import look_at_prices
 from projectloom.jobs.schema import migrate
+from projectloom.jobs.take_over import take_over
 from projectloom.metering.running import runner
-from projectloom.providers import close_providers
+from projectloom.operating.readiness import readiness
+from projectloom.providers import close_providers, close_wires
+from projectloom.rates import close_gates
 from projectloom.sandbox.app import create_sandbox, start_deliveries, stop_deliveries
 from projectloom.stopping import on_stop_signal
 
@@ -39,20 +44,36 @@ class Service:
         await in_thread(migrate)
         await in_thread(stamp_books)
         await in_thread(look_at_prices)
+        await in_thread(take_over)
         warn_unless_sending()
         if self._sandbox is not None:
             await start_deliveries(self._sandbox)
         closing: list[asyncio.Task[None]] = []
-        on_stop_signal(lambda: closing.extend(asyncio.create_task(ending.drain()) for ending in (agents, runner)))
+        grace = float(settings().stop_grace_seconds)
+
+        def stop() -> None:
+            readiness.stopping = runner.stopping = True
+            closing.extend(asyncio.create_task(ending.drain(grace)) for ending in (agents, runner))
+
+        on_stop_signal(stop)
         jobs = [asyncio.create_task(keep_running(job), name=job.name) for job in JOBS]
+        readiness.begin(jobs)
+        runner.stopping = False
+        # What is there by now stays: looking through it again and again would stop every reply for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         try:
             yield
         finally:
+            readiness.stopping = runner.stopping = True
             for job in jobs:
                 job.cancel()
-            await asyncio.gather(agents.drain(), runner.drain(), *closing)
+            await asyncio.gather(agents.drain(grace), runner.drain(grace), *closing)
             if self._sandbox is not None:
                 await stop_deliveries(self._sandbox)
+            await close_committers()
             await close_providers()
+            await close_wires()
+            await close_gates()
             # SQLite then writes its log back into the file, which is what people copy.
             await in_thread(engine().dispose)

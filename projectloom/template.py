@@ -8,30 +8,37 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from projectloom import routes
 from projectloom.components.controls import attrs, icon, icon_button, link, sandbox_badge
+from projectloom.components.islands import Alive, BalanceWatch
+from projectloom.components.palette import palette, palette_button
 from projectloom.components.receipt import receipt_dialog
 from projectloom.components.sidebar import mark, sidebar
 from projectloom.components.usage_panel import usage_panel
 from projectloom.state.balance import BalanceState
+from projectloom.state.caps import CapsState
 from projectloom.state.checkout import PurchaseReturnState
 from projectloom.state.identity import IdentityState
 from projectloom.state.preferences import PreferencesState
+from projectloom.state.usage import UsageState
 
 
-def frame(*content: rx.Component, title: rx.Var[str] | str) -> rx.Component:
-    """A private page."""
+def frame(*content: rx.Component, title: rx.Var[str] | str, menu: rx.Component | None = None) -> rx.Component:
+    """A private page; ``menu`` stands beside its title."""
     return rx.el.div(
         rx.el.nav(rx.el.a("Skip to content", href="#main"), class_name="skip", custom_attrs={"aria-label": "Skip"}),
-        sidebar(),
+        sidebar(title if isinstance(title, str) else ""),
         rx.el.div(class_name="backdrop", custom_attrs={"data-closes-sheet": "", "aria-hidden": "true"}),
         rx.el.div(
-            _top(title),
+            _top(title, menu),
             _connection_note(),
+            _confirm_note(),
             _purchase_banner(),
             rx.el.main(*content, id="main", tab_index=-1),
             class_name="middle",
         ),
         usage_panel(),
         receipt_dialog(),
+        palette(),
+        Alive.create(),
         class_name="frame",
     )
 
@@ -53,16 +60,19 @@ def public_frame(*content: rx.Component, title: str, signed_in: rx.Var[bool] | b
         ),
         _connection_note(),
         rx.el.main(rx.el.h1(title, class_name="public-title"), *content, id="main", tab_index=-1),
+        Alive.create(),
         class_name="public",
     )
 
 
-def _top(title: rx.Var[str] | str) -> rx.Component:
+def _top(title: rx.Var[str] | str, menu: rx.Component | None) -> rx.Component:
     return rx.el.header(
         icon_button(
             "panel-left", "Open the menu", class_name="icon-button only-narrow", more={"data-toggle": "sidebar"}
         ),
         rx.el.h1(title, class_name="ellipsis page-title"),
+        *([] if menu is None else [menu]),
+        palette_button(),
         sandbox_badge(),
         _balance(),
         rx.el.button(
@@ -70,24 +80,44 @@ def _top(title: rx.Var[str] | str) -> rx.Component:
             rx.el.span("Usage", class_name="only-wide"),
             type="button",
             class_name="button small",
-            custom_attrs=attrs("toggle-usage", "Usage panel", data_toggle="usage"),
+            custom_attrs=attrs("toggle-usage", "Usage panel", data_toggle="usage", data_shortcut="usage"),
         ),
         class_name="top",
     )
 
 
 def _balance() -> rx.Component:
-    """The balance is always in sight in credits mode."""
+    """The balance is always in sight in credits mode. What it has just moved by is said below it for a moment."""
     return rx.cond(
         PreferencesState.loaded & PreferencesState.uses_credits & BalanceState.loaded,
-        link(
-            BalanceState.amount,
-            key=BalanceState.amount,
-            to=routes.CREDITS,
-            class_name=rx.cond(BalanceState.low, "balance-pill num low", "balance-pill num"),
-            title="Your credit balance",
-            custom_attrs=attrs("balance-pill", rx.Var.create(f"Credit balance {BalanceState.amount}")),
+        rx.el.span(
+            link(
+                BalanceState.amount,
+                key=BalanceState.amount,
+                to=routes.CREDITS,
+                class_name=rx.cond(BalanceState.low, "balance-pill num low", "balance-pill num"),
+                title=rx.cond(
+                    BalanceState.exact != "",
+                    rx.Var.create(f"Your credit balance, exactly {BalanceState.exact}"),
+                    "Your credit balance",
+                ),
+                custom_attrs=attrs("balance-pill", rx.Var.create(f"Credit balance {BalanceState.amount}")),
+            ),
+            rx.cond(BalanceState.moved.by != "", _moved()),
+            BalanceWatch.create(
+                known=BalanceState.known, on_stale=[BalanceState.refresh, UsageState.load, CapsState.load]
+            ),
+            class_name="pill-place",
         ),
+    )
+
+
+def _moved() -> rx.Component:
+    return rx.el.span(
+        BalanceState.moved.by,
+        key=BalanceState.moved.key,
+        class_name=rx.cond(BalanceState.moved.up, "fall num in", "fall num"),
+        custom_attrs=attrs("balance-moved", aria_hidden="true"),
     )
 
 
@@ -95,6 +125,20 @@ def _connection_note() -> rx.Component:
     return rx.cond(
         has_connection_errors,
         rx.el.p("Connection lost. Reconnecting; nothing you asked for is lost.", class_name="strip", role="status"),
+    )
+
+
+def _confirm_note() -> rx.Component:
+    return rx.cond(
+        IdentityState.known & IdentityState.unconfirmed,
+        rx.el.p(
+            "Confirm your e-mail to spend credit: open the link that we sent you, or ",
+            rx.el.a("ask for another one", href=f"{routes.SETTINGS}#profile", class_name="link"),
+            ".",
+            class_name="strip",
+            role="status",
+            custom_attrs=attrs("confirm-note"),
+        ),
     )
 
 

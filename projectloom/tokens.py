@@ -5,6 +5,7 @@ stand the uses that cost a fee each. Providers make the counts, pricing multipli
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,21 @@ class Usage:
     """The provider's report contradicts itself: its totals are not the sum of these pools, or a running count fell."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if getattr(self, field.name) < 0:
-                raise ValueError(f"{field.name} is negative")
+        counts = self.counts()
+        if min(counts.values()) < 0:
+            raise ValueError(f"{min(counts, key=lambda name: counts[name])} is negative")
         if self.reasoning_tokens > self.output_tokens:
             raise ValueError("reasoning_tokens is part of output_tokens")
+
+    def counts(self) -> dict[str, Any]:
+        """Every field by its name, for a row or for JSON."""
+        return {name: getattr(self, name) for name in _NAMES}
 
     @property
     def total_input_tokens(self) -> int:
         """All input pools together: what decides a long-context tier."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+
+# Looked up once: this is made several times for each reply.
+_NAMES = tuple(field.name for field in fields(Usage))

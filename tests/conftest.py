@@ -2,41 +2,56 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 from psycopg import sql
 from sqlalchemy import Engine
 
-from projectloom import db
+from projectloom import db, rates
 from projectloom.accounts.users import create_user
 from projectloom.config import settings
 from projectloom.ids import new_id
 from projectloom.jobs.schema import migrate
 from projectloom.ledger.accounts import open_accounts
 from projectloom.metering.cards import store_first_card
-from tests.live import LiveServer
+from tests.live import LiveServer, free_port
+from tests.soaks import share_out
 from tests.zygote import Zygote
 
 ENGINES = ("sqlite", "postgres")
 # Nothing of the machine's own configuration may reach a test.
 SETTINGS_NAMES = (
+    "REFLEX_REDIS_URL", "STOP_GRACE_SECONDS",
     "DATABASE_URL", "POSTGRES_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "PORT", "HOST", "LOOM_SANDBOX",
     "LOOM_BACKEND_PORT", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE",
+    "SECRET_KEY_PREVIOUS", "LOG_FORMAT", "LOG_LEVEL",
     "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "CLERK_SECRET_KEY",
     "CLERK_PUBLISHABLE_KEY", "SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_STARTTLS",
-    "ALERT_EMAIL",
-    "SIGN_UP_BONUS_USD", "SIGN_UP_BONUS_DAYS", "PRICE_MARKUP_PERCENT",
+    "ALERT_EMAIL", "ADMIN_EMAILS",
+    "SIGN_UP_BONUS_USD", "SIGN_UP_BONUS_DAYS", "PRICE_MARKUP_PERCENT", "METRICS_TOKEN",
+    "TRUSTED_PROXIES", "DAILY_SPEND_USD", "RATE_CHAT", "RATE_AGENT", "RATE_CHECKOUT", "RATE_PROGRAM", "RATE_SIGN_IN",
+    "RATE_UPLOAD", "RATE_SIGN_UP", "RATE_SIGN_UP_ALL",
+    "CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOOK_SECRET", "CLERK_JWT_KEY", "CLERK_JWKS_URL",
+    "CLERK_API_URL", "CLERK_JS_URL", "CONFIRM_EMAIL",
+    "ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET",
 )  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long schedules in full")
     parser.addoption("--seed", type=int, help="run the one schedule that this seed makes")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    share_out(metafunc)
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +69,7 @@ def forget_settings() -> None:
         db.engine().dispose()
     db.engine.cache_clear()
     settings.cache_clear()
+    rates.forget()
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +148,53 @@ def fresh_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> I
     _administer(url, "CREATE DATABASE {} TEMPLATE {}", name, template)
     yield {"LOOM_DATA_DIR": str(folder), "DATABASE_URL": _with_database(url, name)}
     _administer(url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """A real Redis: TEST_REDIS_URL, or one of our own that ends with the tests. Where there is none, CI says no."""
+    given = os.environ.get("TEST_REDIS_URL")
+    if given:
+        yield given
+        return
+    program = shutil.which("redis-server")
+    if program is None:
+        said = "NO REDIS: NOTHING THAT SEVERAL SERVERS SHARE WAS TESTED. Install redis-server or set TEST_REDIS_URL."
+        if os.environ.get("CI", "").lower() in {"true", "1"}:
+            pytest.fail(said, pytrace=False)
+        pytest.skip(said)
+    port, folder = free_port(), tempfile.mkdtemp(prefix="loom-redis-")
+    kept_nowhere = ["--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", folder]
+    process = subprocess.Popen([program, "--bind", "127.0.0.1", "--port", str(port), *kept_nowhere])
+    try:
+        _await_redis(f"redis://127.0.0.1:{port}/0")
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_redis(url: str) -> None:
+    deadline = time.monotonic() + 10
+    with redis.Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                assert time.monotonic() < deadline, "Redis did not start"
+                time.sleep(0.05)
+            else:
+                return
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> Iterator[str]:
+    """The address of an empty Redis."""
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushdb()
+        yield redis_server
+        client.flushdb()
 
 
 @pytest.fixture(params=ENGINES)

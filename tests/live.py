@@ -5,27 +5,48 @@ It serves the HTTP doors and the sandbox without the pages, which need a build; 
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import Any, Self
 
 import httpx
 
 from tests.zygote import Forked, Zygote
 
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 15
+# Apart from the numbers that tests repeat by their seed.
+_random = random.SystemRandom()
+# Limits that no test but those of the limits themselves comes near.
+OPEN_DOORS = {
+    "RATE_CHAT": "100000/minute",
+    "RATE_AGENT": "100000/minute",
+    "RATE_CHECKOUT": "100000/minute",
+    "RATE_UPLOAD": "100000/minute",
+    "RATE_PROGRAM": "1000000/minute",
+    "RATE_SIGN_IN": "100000/minute",
+    "RATE_SIGN_UP": "100000/minute",
+    "RATE_SIGN_UP_ALL": "100000/minute",
+}
 PASSED_ON = ("PATH", "HOME", "XDG_RUNTIME_DIR", "LANG")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, from below those that outgoing connections are given.
+
+    A server binds it seconds later, and by then a connection of another test would have taken a port of those.
+    """
+    while True:
+        port = _random.randrange(12_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class LiveServer:
@@ -47,6 +68,8 @@ class LiveServer:
             "LOOM_ENV_FILE": os.devnull,
             # What the server asks of models by itself would be counted among what a test asks.
             "AUTOMATIC_TITLES": "off",
+            # Hundreds of people come from this one machine within a minute.
+            **OPEN_DOORS,
             **environment,
         }
         self.process: subprocess.Popen[bytes] | Forked | None = None
@@ -160,23 +183,27 @@ def await_balance(client: httpx.Client, dollars: str, seconds: float = 5) -> Non
 
 
 def main() -> None:
+    import uvloop
     from fastapi import FastAPI
     from granian.constants import Interfaces
     from granian.server.embed import Server
 
+    from projectloom.api.v1.door import with_door_for_programs
     from projectloom.config import settings
+    from projectloom.logs import begin_logging
     from projectloom.service import Service
 
+    begin_logging(settings().log_format, settings().log_level)
     service = Service()
     outer = FastAPI(lifespan=lambda _app: service.running(), openapi_url=None)
-    outer.mount("/", service.app)
+    outer.mount("/", with_door_for_programs(service.app))
 
     async def serve() -> None:
         server = Server(outer, address="127.0.0.1", port=settings().port, interface=Interfaces.ASGI, log_enabled=False)
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, server.stop)
         await server.serve()
 
-    asyncio.run(serve())
+    uvloop.run(serve())
 
 
 if __name__ == "__main__":

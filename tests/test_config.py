@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 
 from projectloom.config import ConfigurationError, Settings, read_settings, settings
+from tests.clerk_double import rsa_key
 
 STRIPE = {"STRIPE_SECRET_KEY": "sk_test_secret", "STRIPE_WEBHOOK_SECRET": "whsec_secret"}
 SOLD = STRIPE | {"OPENAI_API_KEY": "sk-openai-secret"}
 MAIL = {"SMTP_HOST": "mail.example", "SMTP_FROM": "loom@example.org"}
+# Of the instance tidy-owl-7.clerk.accounts.dev.
+CLERK = {
+    "CLERK_PUBLISHABLE_KEY": "pk_test_dGlkeS1vd2wtNy5jbGVyay5hY2NvdW50cy5kZXYk",
+    "CLERK_SECRET_KEY": "sk_test_secret",
+}
+PEM = rsa_key("ins_1").as_pem(private=False).decode()
 LONG = "s" * 32
 
 
@@ -56,6 +63,14 @@ def test_with_nothing_set_the_sandbox_stands_in_and_everything_has_a_default(con
         (STRIPE, "ANTHROPIC_API_KEY or OPENAI_API_KEY is missing"),
         ({"CLERK_PUBLISHABLE_KEY": "pk_x"}, "CLERK_SECRET_KEY is missing"),
         ({"CLERK_SECRET_KEY": "sk_x"}, "CLERK_PUBLISHABLE_KEY is missing"),
+        ({"CLERK_JWT_KEY": PEM}, "CLERK_PUBLISHABLE_KEY and CLERK_SECRET_KEY are missing: CLERK_JWT_KEY is set"),
+        (CLERK | {"CLERK_PUBLISHABLE_KEY": "pk_test_x"}, "CLERK_PUBLISHABLE_KEY is none of Clerk's"),
+        (CLERK | {"CLERK_PUBLISHABLE_KEY": "pk_test_ZXZpbC5leGFtcGxlLyQ="}, "CLERK_PUBLISHABLE_KEY is none of Clerk's"),
+        (CLERK | {"CLERK_SECRET_KEY": "hunter2"}, "CLERK_SECRET_KEY is none of Clerk's"),
+        (CLERK | {"CLERK_SECRET_KEY": "sk_live_x"}, "are not of one instance"),
+        (CLERK | {"CLERK_JWT_KEY": "a key"}, "CLERK_JWT_KEY: must be a public key as PEM"),
+        (CLERK | {"CLERK_WEBHOOK_SIGNING_SECRET": "whsec_é"}, "CLERK_WEBHOOK_SIGNING_SECRET: is no signing secret"),
+        (CLERK | {"CLERK_JWKS_URL": "file:///etc/passwd"}, "CLERK_JWKS_URL: must be an http or https address"),
         ({"SMTP_HOST": "mail.example"}, "SMTP_FROM is missing"),
         ({"SMTP_FROM": "a@example.org"}, "SMTP_HOST is missing"),
         ({"SMTP_PASSWORD": "x"}, "SMTP_HOST is missing"),
@@ -64,6 +79,8 @@ def test_with_nothing_set_the_sandbox_stands_in_and_everything_has_a_default(con
         (MAIL | {"SMTP_FROM": "a@example.org\nBcc: b@example.org"}, "SMTP_FROM: must be a plain e-mail address"),
         (SOLD | {"ALERT_EMAIL": "ops@example.org"}, "SMTP_HOST is missing: alerts could not be sent"),
         (MAIL | {"ALERT_EMAIL": "nobody"}, "ALERT_EMAIL: must be a plain e-mail address"),
+        (SOLD | {"CONFIRM_EMAIL": "spending"}, "SMTP_HOST is missing: people could not confirm their e-mail"),
+        ({"CONFIRM_EMAIL": "perhaps"}, "CONFIRM_EMAIL"),
         ({"SIGN_UP_BONUS_USD": "-1"}, "SIGN_UP_BONUS_USD"),
         ({"SIGN_UP_BONUS_USD": "100.01"}, "SIGN_UP_BONUS_USD"),
         ({"SIGN_UP_BONUS_USD": "0.001"}, "SIGN_UP_BONUS_USD"),
@@ -246,3 +263,21 @@ def test_a_secret_file_without_a_secret_is_refused_at_the_start_and_never_used(c
         _ = made.master_secret
     assert kept.read_bytes() == content
     assert configure(SECRET_KEY=LONG).master_secret == LONG
+
+
+def test_clerk_is_on_where_both_its_keys_are_set_and_asks_the_instance_that_they_name(configure):
+    assert configure().clerk is None
+    clerk = configure(**CLERK).clerk
+    assert clerk is not None
+    assert clerk.issuer == "https://tidy-owl-7.clerk.accounts.dev"
+    assert clerk.jwks_url == "https://tidy-owl-7.clerk.accounts.dev/.well-known/jwks.json"
+    assert clerk.api_url == "https://api.clerk.com"
+    assert "sk_test_secret" not in repr(clerk)
+
+
+def test_the_origins_that_clerk_needs_are_named_once(configure):
+    clerk = configure(**CLERK, CLERK_JS_URL="https://cdn.example.org/clerk.js").clerk
+    assert clerk is not None
+    origins = clerk.origins()
+    assert origins["connect-src"] == ("https://cdn.example.org", "https://tidy-owl-7.clerk.accounts.dev")
+    assert {"https://cdn.example.org", "https://tidy-owl-7.clerk.accounts.dev"} < set(origins["script-src"])

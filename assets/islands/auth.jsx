@@ -5,10 +5,16 @@ import { postJson } from "./backend.js";
 
 // Reflex finds what the server remembers of a tab by this key. It must not outlive the person: the next load would draw
 // the pages of whoever was here before, until the server has looked at the cookie. Other tabs hear of it (loom.js).
-const forgetPerson = () => {
+export const forgetPerson = () => {
   sessionStorage.removeItem("token");
   localStorage.setItem("loom:person-changed", String(Date.now()));
 };
+
+/** The drafts of a person who leaves. */
+export const forgetDrafts = () =>
+  Object.keys(localStorage)
+    .filter((key) => key.startsWith("loom:draft"))
+    .forEach((key) => localStorage.removeItem(key));
 
 const WORDS = {
   in: { button: "Sign in", path: "/api/auth/sign-in", other: "Create an account", ask: "New here?", password: "current-password" },
@@ -18,6 +24,7 @@ const WORDS = {
 export function AuthForm({ demonstration, minPassword }) {
   const [mode, setMode] = useState("in");
   const [error, setError] = useState("");
+  const [note, setNote] = useState("");
   const [busy, setBusy] = useState("");
   const words = WORDS[mode];
 
@@ -25,6 +32,7 @@ export function AuthForm({ demonstration, minPassword }) {
     if (busy) return;
     setBusy(what);
     setError("");
+    setNote("");
     const { ok, body } = await postJson(path, data);
     if (ok) {
       forgetPerson();
@@ -32,6 +40,12 @@ export function AuthForm({ demonstration, minPassword }) {
       return;
     }
     setBusy("");
+    if (body.code === "email_unconfirmed") {
+      // All was right; what comes next is said, and a new account is one to sign in to.
+      setMode("in");
+      setNote(body.error);
+      return;
+    }
     setError(typeof body.error === "string" ? body.error : "That did not work. Please try again.");
   };
   const submit = (event) => {
@@ -73,6 +87,11 @@ export function AuthForm({ demonstration, minPassword }) {
           />
           {mode === "up" ? <small>{`At least ${minPassword} characters.`}</small> : null}
         </label>
+        {note ? (
+          <p className="note" role="status" data-testid="sign-in-note">
+            {note}
+          </p>
+        ) : null}
         <p className="form-error" role="alert" data-testid="sign-in-error">
           {error}
         </p>
@@ -104,16 +123,20 @@ export function AuthForm({ demonstration, minPassword }) {
 }
 
 /** Ends the session on the server, forgets the drafts kept in this browser, and leaves. */
+export async function leave() {
+  if (window.Clerk?.session) {
+    // What follows from it clerk.jsx does.
+    await window.Clerk.signOut();
+    return;
+  }
+  const { ok } = await postJson("/api/auth/sign-out");
+  if (!ok) return;
+  forgetDrafts();
+  forgetPerson();
+  window.location.assign("/sign-in");
+}
+
 export function SignOut({ className, children }) {
-  const leave = async () => {
-    const { ok } = await postJson("/api/auth/sign-out");
-    if (!ok) return;
-    Object.keys(localStorage)
-      .filter((key) => key.startsWith("loom:draft:"))
-      .forEach((key) => localStorage.removeItem(key));
-    forgetPerson();
-    window.location.assign("/sign-in");
-  };
   return (
     <button type="button" className={className} onClick={leave} data-testid="sign-out" aria-label="Sign out" title="Sign out">
       {children}

@@ -1,9 +1,12 @@
 // The message field. It is uncontrolled: typing never waits for the server. The draft is kept per conversation in this
-// browser and told to the server only after a pause, for the estimate. Enter sends with a keyboard and breaks the line
+// browser and told to the server only after a pause, for the estimate. So are the files that go with it. Enter sends with a keyboard and breaks the line
 // on touch screens; Send turns into Stop in the same place while a reply runs.
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
+import { AttachButton, DropPlace, FileChips } from "./file-chips.jsx";
+import { attach, clear, detach, giveBack, moveTo, useFiles } from "./files.js";
+import { requestId } from "./request-id.js";
 
 const PAUSE_MS = 400;
 const MAX_HEIGHT_PX = 240;
@@ -11,11 +14,6 @@ const MAX_HEIGHT_PX = 240;
 const MAX_CHARS = 500_000;
 
 const draftKey = (conversationId) => `loom:draft:${conversationId || "new"}`;
-
-function requestId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 function grow(field) {
   field.style.height = "auto";
@@ -27,11 +25,22 @@ const onTouch = () => window.matchMedia("(pointer: coarse)").matches;
 
 // `ready` once the server has said which conversation this is. Until then, and while a new chat gets its address, what
 // is being typed stays where it is.
-function useDraft(field, { conversationId, ready, running, basis }, onDraft, onText) {
+function useDraft(field, { conversationId, ready, running, basis, ids }, onDraft, onText) {
   const timer = useRef(0);
   const shown = useRef({});
-  const tell = useRef(onDraft);
-  tell.current = onDraft;
+  const onDraftNow = useRef(onDraft);
+  onDraftNow.current = (text) => onDraft?.(text, ids ? ids.split(" ") : []);
+  // That there is nothing is told once: no price of an earlier draft may stand beside an empty field.
+  const told = useRef(null);
+  const tell = useCallback(
+    (text) => {
+      const said = text.trim() || ids;
+      if (told.current === "" && !said) return;
+      told.current = said;
+      onDraftNow.current(text);
+    },
+    [ids],
+  );
   const keep = useCallback(
     (now) => {
       clearTimeout(timer.current);
@@ -39,11 +48,11 @@ function useDraft(field, { conversationId, ready, running, basis }, onDraft, onT
       const text = field.current.value;
       if (text) localStorage.setItem(draftKey(conversationId), text);
       else localStorage.removeItem(draftKey(conversationId));
-      const say = () => tell.current?.(text);
+      const say = () => tell(text);
       if (now || !text) say();
       else timer.current = setTimeout(say, PAUSE_MS);
     },
-    [conversationId, ready, field],
+    [conversationId, ready, field, tell],
   );
   // Before the browser takes the next key: a new chat's page replaces the field while its second message is typed.
   useLayoutEffect(() => {
@@ -57,9 +66,13 @@ function useDraft(field, { conversationId, ready, running, basis }, onDraft, onT
     const born = shown.current.id === "" && wasRunning.current;
     shown.current.id = conversationId;
     const typed = loading || born ? element.value : "";
-    if (born) localStorage.removeItem(draftKey(""));
+    if (born) {
+      localStorage.removeItem(draftKey(""));
+      moveTo(conversationId);
+    }
     element.value = typed || localStorage.getItem(draftKey(conversationId)) || "";
     grow(element);
+    window.loomPlace?.restore(element, conversationId ? `/c/${conversationId}` : "/");
     onText(Boolean(element.value.trim()));
     return () => {
       clearTimeout(timer.current);
@@ -69,12 +82,11 @@ function useDraft(field, { conversationId, ready, running, basis }, onDraft, onT
   useEffect(() => {
     wasRunning.current = running;
   }, [running]);
-  // An empty field is told too: no price of an earlier draft may stand beside it.
   useEffect(() => {
     if (!ready) return;
     clearTimeout(timer.current);
-    tell.current?.(field.current.value);
-  }, [ready, basis, field]);
+    tell(field.current.value);
+  }, [ready, basis, ids, field, tell]);
   return keep;
 }
 
@@ -91,10 +103,54 @@ function useStopKey(running, onStop) {
   }, [running, onStop]);
 }
 
-export function Composer({ conversationId, ready, running, basis, returned, onSend, onDraft, onStop, children }) {
+// What is attached to the draft, and the words about what could not be.
+function useAttaching(field, conversationId, limits, put) {
+  const files = useFiles(conversationId);
+  const [trouble, setTrouble] = useState("");
+  useEffect(() => setTrouble(""), [conversationId]);
+  const add = (given) => {
+    field.current.focus({ preventScroll: true });
+    return attach(conversationId, given, limits, setTrouble);
+  };
+  // A long text becomes a file, unless there is no room for one or it cannot be taken: then it is text as ever.
+  const place = useRef(conversationId);
+  place.current = conversationId;
+  const addText = async (text) => {
+    const home = conversationId;
+    const { selectionStart: start, selectionEnd: end } = field.current;
+    const file = new File([text.toWellFormed?.() ?? text], "Pasted text.txt", { type: "text/plain" });
+    if (await add([file])) return;
+    if (place.current !== home) {
+      // Another chat is looked at by now; the words wait in the draft that they were meant for.
+      localStorage.setItem(draftKey(home), (localStorage.getItem(draftKey(home)) ?? "") + text);
+      return;
+    }
+    const said = field.current.value;
+    put(said.slice(0, start) + text + said.slice(end));
+  };
+  const paste = (event) => {
+    const text = event.clipboardData.getData("text/plain");
+    const pictures = [...event.clipboardData.files];
+    // Tables and rich text come with a picture of themselves; their words are meant.
+    if (!text && pictures.length) {
+      event.preventDefault();
+      add(pictures);
+    } else if (text.length > limits.pasteChars && text.trim() && files.length < limits.files) {
+      event.preventDefault();
+      addText(text);
+    }
+  };
+  return { files, trouble, setTrouble, add, paste, remove: (file) => detach(conversationId, file) };
+}
+
+export function Composer({ conversationId, ready, running, basis, returned, limits, onSend, onDraft, onStop, children }) {
   const field = useRef(null);
   const [hasText, setHasText] = useState(false);
-  const keepDraft = useDraft(field, { conversationId, ready, running, basis }, onDraft, setHasText);
+  const putText = useRef(null);
+  const attaching = useAttaching(field, conversationId, limits, (text) => putText.current(text));
+  const ids = attaching.files.filter((file) => file.id).map((file) => file.id).join(" ");
+  const busy = attaching.files.some((file) => file.busy);
+  const keepDraft = useDraft(field, { conversationId, ready, running, basis, ids }, onDraft, setHasText);
   useStopKey(running, onStop);
 
   const put = useCallback(
@@ -106,10 +162,14 @@ export function Composer({ conversationId, ready, running, basis, returned, onSe
     },
     [keepDraft],
   );
+  putText.current = put;
   // A message that could not be sent comes back, unless something new was begun meanwhile.
   const returnedKey = returned?.key ?? 0;
   useEffect(() => {
-    if (returned?.text && !field.current.value) put(returned.text);
+    if (!returned?.text && !returned?.files?.length) return;
+    if (field.current.value) return;
+    giveBack(conversationId, returned.files ?? []);
+    put(returned.text);
   }, [returnedKey]);
   useEffect(() => {
     const fill = (event) => {
@@ -120,18 +180,31 @@ export function Composer({ conversationId, ready, running, basis, returned, onSe
     return () => window.removeEventListener("loom:fill", fill);
   }, [put]);
 
+  // Sent before it is known which conversation this is: it goes as soon as it is.
+  const early = useRef(false);
   const send = (event) => {
     event?.preventDefault();
     const text = field.current.value;
-    if (running || !text.trim()) return;
+    if (running || busy || !(text.trim() || ids)) return;
+    if (!ready) {
+      early.current = true;
+      return;
+    }
     if (text.length > MAX_CHARS) {
       field.current.setCustomValidity("This message is too long to send. Please shorten it.");
       field.current.reportValidity();
       return;
     }
-    onSend?.(text, requestId());
+    onSend?.(text, requestId(), ids ? ids.split(" ") : []);
+    clear(conversationId);
+    attaching.setTrouble("");
     put("");
   };
+  useEffect(() => {
+    if (!ready || !early.current) return;
+    early.current = false;
+    send();
+  }, [ready]);
   const onKeyDown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || onTouch()) return;
     event.preventDefault();
@@ -145,6 +218,11 @@ export function Composer({ conversationId, ready, running, basis, returned, onSe
   };
   return (
     <form className="composer" onSubmit={send} aria-label="New message">
+      <DropPlace words={limits.words} onFiles={attaching.add} />
+      <FileChips files={attaching.files} onRemove={attaching.remove} />
+      <p className={attaching.trouble ? "file-trouble" : "sr-only"} role="alert" data-testid="file-trouble">
+        {attaching.trouble}
+      </p>
       <textarea
         ref={field}
         id="composer"
@@ -155,15 +233,17 @@ export function Composer({ conversationId, ready, running, basis, returned, onSe
         enterKeyHint="enter"
         onInput={onInput}
         onKeyDown={onKeyDown}
+        onPaste={attaching.paste}
       />
       <div className="composer-row">
+        <AttachButton words={limits.words} onFiles={attaching.add} />
         {children}
         {running ? (
           <button type="button" className="round stop" data-testid="stop" aria-label="Stop the reply" title="Stop (Esc)" onClick={() => onStop?.()}>
             <Square size={14} fill="currentColor" aria-hidden />
           </button>
         ) : (
-          <button type="submit" className="round" data-testid="send" aria-label="Send" title="Send (Enter)" disabled={!hasText}>
+          <button type="submit" className="round" data-testid="send" aria-label="Send" title={busy ? "Wait until the files are attached" : "Send (Enter)"} disabled={busy || !(hasText || ids)}>
             <ArrowUp size={18} aria-hidden />
           </button>
         )}

@@ -1,20 +1,37 @@
 // Markdown for replies. Model output is untrusted: raw HTML stays text, links that are not http, https or mailto lose
-// their target, images are never fetched (a remote image could carry the conversation away in its address).
-import { memo, useMemo, useState } from "react";
+// their target, images are never fetched (a remote image could carry the conversation away in its address). Colours of
+// code and maths come from libraries that are loaded when the first of their kind is there.
+import { memo, useEffect, useMemo, useReducer, useRef, useState } from "react";
 import ReactMarkdown from "react-markdown";
 import remarkGfm from "remark-gfm";
 import { splitBlocks } from "./blocks.js";
 import { copyText } from "./clipboard.js";
+import { coloured } from "./highlight.js";
+import { DISPLAY, INLINE, hideMaths } from "./maths.js";
 
 const PLUGINS = [remarkGfm];
+
+const sourceOf = (code) => code?.children?.map((child) => child.value ?? "").join("") ?? "";
+
+function Colours({ source, language, children }) {
+  const [tries, again] = useReducer((count) => count + 1, 0);
+  const mounted = useRef(true);
+  useEffect(() => {
+    mounted.current = true;
+    return () => {
+      mounted.current = false;
+    };
+  }, []);
+  const html = useMemo(() => coloured(source, language, () => mounted.current && again()), [source, language, tries]);
+  return html === null ? children : <code dangerouslySetInnerHTML={{ __html: html }} />;
+}
 
 function Code({ node, children }) {
   const code = node?.children?.[0];
   const language = (code?.properties?.className?.[0] ?? "").replace("language-", "");
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    const source = code?.children?.map((child) => child.value ?? "").join("") ?? "";
-    setCopied(await copyText(source.replace(/\n$/, "")));
+    setCopied(await copyText(sourceOf(code).replace(/\n$/, "")));
     setTimeout(() => setCopied(false), 1600);
   };
   return (
@@ -25,9 +42,50 @@ function Code({ node, children }) {
           {copied ? "Copied" : "Copy"}
         </button>
       </figcaption>
-      <pre tabIndex={0}>{children}</pre>
+      <pre tabIndex={0}>
+        <Colours source={sourceOf(code)} language={language}>
+          {children}
+        </Colours>
+      </pre>
     </figure>
   );
+}
+
+let katex;
+const loadKatex = () => {
+  katex ??= Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(([{ default: library }]) => library);
+  return katex;
+};
+
+/** A formula. Until the library is there, and where the formula is none, its source stands in its place. */
+function Maths({ tex, display }) {
+  const [html, setHtml] = useState(null);
+  useEffect(() => {
+    let here = true;
+    loadKatex()
+      .then((library) => {
+        // Nothing in a formula is trusted: no links, no styles of its own, and sizes and expansions have an end.
+        const limits = { trust: false, strict: "ignore", maxSize: 20, maxExpand: 200 };
+        const made = library.renderToString(tex, { displayMode: display, throwOnError: false, ...limits });
+        if (here) setHtml(made);
+      })
+      .catch(() => {
+        katex = undefined;
+      });
+    return () => {
+      here = false;
+    };
+  }, [tex, display]);
+  const className = display ? "maths-display" : "maths";
+  if (html === null) return <code className={`${className} maths-source`}>{tex}</code>;
+  return <span className={className} dangerouslySetInnerHTML={{ __html: html }} />;
+}
+
+function InlineCode({ children }) {
+  const text = typeof children === "string" ? children : "";
+  if (text.startsWith(INLINE)) return <Maths tex={text.slice(1)} display={false} />;
+  if (text.startsWith(DISPLAY)) return <Maths tex={text.slice(1)} display />;
+  return <code>{children}</code>;
 }
 
 // Headings in a reply stand below the page's own: a reply never begins a second page for those who hear it.
@@ -43,6 +101,7 @@ const COMPONENTS = {
   h4: heading("h5"),
   h5: heading("h6"),
   pre: Code,
+  code: InlineCode,
   a: ({ href, children }) =>
     href ? (
       <a href={href} target="_blank" rel="noopener noreferrer nofollow">
@@ -62,7 +121,7 @@ const COMPONENTS = {
 const Block = memo(function Block({ text }) {
   return (
     <ReactMarkdown remarkPlugins={PLUGINS} components={COMPONENTS}>
-      {text}
+      {hideMaths(text)}
     </ReactMarkdown>
   );
 });

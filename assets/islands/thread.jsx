@@ -1,10 +1,12 @@
 // The scrolling middle of the chat. A conversation opens at its end; a new question goes to the top and the reply
 // unrolls below while the view rests. Nothing ever scrolls by itself while a reader reads: the end is one button away.
+// A long conversation comes in pieces: what lies before is asked for as somebody scrolls towards it, and the view rests.
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
 
-const FAR_PX = 160;
+const FAR_PX = 64;
 const ABOVE_PX = 12;
+const NEAR_TOP_PX = 900;
 
 const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -21,17 +23,49 @@ function makeRoom(view, inner, room, anchor) {
   room.style.height = `${height}px`;
 }
 
-export function Thread({ conversationId, anchor, attention, children }) {
+/** Open a menu to the side where there is room for it. */
+function turnMenu(view, menu) {
+  const list = menu.querySelector(":scope > .menu-list");
+  if (!list) return;
+  menu.classList.remove("upwards");
+  const { bottom, height } = list.getBoundingClientRect();
+  const frame = view.getBoundingClientRect();
+  const above = menu.getBoundingClientRect().top - frame.top;
+  if (bottom > frame.bottom && above > height) menu.classList.add("upwards");
+}
+
+/** What is put before the first message moves the view along with it. Returns a function to call at each new size. */
+function keepPlace(view) {
+  let seen = null;
+  return (first) => {
+    const before = seen && first !== seen.id ? document.getElementById(seen.id) : null;
+    if (before) view.scrollTop += before.offsetTop - seen.top;
+    seen = first ? { id: first, top: document.getElementById(first)?.offsetTop ?? 0 } : null;
+  };
+}
+
+export function Thread({ conversationId, anchor, attention, first, more, onTop, children }) {
   const view = useRef(null);
   const inner = useRef(null);
   const room = useRef(null);
   const last = useRef(null);
   const [away, setAway] = useState(false);
+  const latest = useRef({});
+  latest.current = { first, more, onTop };
+  const asked = useRef(null);
 
   useEffect(() => {
     const element = view.current;
-    const look = () => setAway(inner.current && distanceToEnd(element, inner.current) > FAR_PX);
+    const place = keepPlace(element);
+    const look = () => {
+      setAway(inner.current && distanceToEnd(element, inner.current) > FAR_PX);
+      const top = latest.current;
+      if (!top.more || asked.current === top.first || element.scrollTop > NEAR_TOP_PX) return;
+      asked.current = top.first;
+      top.onTop?.();
+    };
     const measure = () => {
+      place(latest.current.first);
       if (inner.current) makeRoom(element, inner.current, room.current, last.current?.anchor);
       look();
     };
@@ -39,8 +73,11 @@ export function Thread({ conversationId, anchor, attention, children }) {
     observer.observe(element);
     observer.observe(inner.current);
     element.addEventListener("scroll", look, { passive: true });
+    const opened = ({ target }) => target.matches?.("details.menu[open]") && turnMenu(element, target);
+    element.addEventListener("toggle", opened, true);
     return () => {
       observer.disconnect();
+      element.removeEventListener("toggle", opened, true);
       element.removeEventListener("scroll", look);
     };
   }, []);
@@ -51,6 +88,9 @@ export function Thread({ conversationId, anchor, attention, children }) {
     makeRoom(view.current, inner.current, room.current, anchor);
     const question = anchor ? document.getElementById(anchor) : null;
     if (!question) {
+      // Another branch of the same conversation: the view rests where it is.
+      if (before?.conversationId === conversationId) return;
+      asked.current = null;
       view.current.scrollTop = view.current.scrollHeight;
       return;
     }

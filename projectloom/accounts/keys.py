@@ -41,8 +41,8 @@ def store_key(session: Session, *, user_id: str, provider: str, api_key: str, ma
     row = session.get(ProviderKey, (user_id, provider)) or ProviderKey(
         user_id=user_id, provider=provider, key_id="", sealed=b"", hint=""
     )
-    row.key_id = _key_id(master_secret)
-    row.sealed = _seal(trimmed, user_id=user_id, provider=provider, master_secret=master_secret)
+    row.key_id = key_id_of(master_secret)
+    row.sealed = seal(trimmed, user_id=user_id, provider=provider, master_secret=master_secret)
     row.hint = hint_of(trimmed)
     row.created_at = now()
     session.add(row)
@@ -68,18 +68,41 @@ def list_keys(session: Session, *, user_id: str) -> list[ProviderKey]:
     return list(session.exec(query).all())
 
 
-def open_key(session: Session, *, user_id: str, provider: str, master_secret: str) -> str | None:
-    """A person's key in the clear, or None when they keep none, or none that this master secret opens."""
+def open_key(
+    session: Session, *, user_id: str, provider: str, master_secret: str, previous: tuple[str, ...] = ()
+) -> str | None:
+    """A person's key in the clear, or None when they keep none, or none that one of these master secrets opens."""
     row = session.get(ProviderKey, (user_id, provider))
-    if row is None or row.key_id != _key_id(master_secret):
+    if row is None:
+        return None
+    return next((key for secret in (master_secret, *previous) if (key := unsealed(row, secret)) is not None), None)
+
+
+def unsealed(row: ProviderKey, master_secret: str) -> str | None:
+    """A key in the clear; None where it is sealed under another secret, or for somebody else."""
+    if row.key_id != key_id_of(master_secret):
         return None
     nonce, ciphertext = row.sealed[:_NONCE_BYTES], row.sealed[_NONCE_BYTES:]
     try:
-        clear = AESGCM(_derive(master_secret)).decrypt(nonce, ciphertext, _associated(user_id, provider))
+        clear = AESGCM(_derive(master_secret)).decrypt(nonce, ciphertext, _associated(row.user_id, row.provider))
     except (InvalidTag, ValueError):
         # Sealed for somebody else, or cut so short that not even its nonce is there.
         return None
     return clear.decode()
+
+
+def limit_key(session: Session, *, user_id: str, provider: str, limit_nanos: int | None) -> None:
+    """Set the most that replies with a key may cost in a month, or take the limit away with None.
+
+    Raises:
+        NotFound: there is no such key.
+    """
+    row = session.get(ProviderKey, (user_id, provider))
+    if row is None:
+        raise NotFound
+    row.limit_month_nanos = limit_nanos
+    session.add(row)
+    session.flush()
 
 
 def delete_key(session: Session, *, user_id: str, provider: str) -> None:
@@ -101,7 +124,8 @@ def hint_of(api_key: str) -> str:
     return f"{prefix}…{api_key[-_HINT_TAIL:]}"
 
 
-def _seal(api_key: str, *, user_id: str, provider: str, master_secret: str) -> bytes:
+def seal(api_key: str, *, user_id: str, provider: str, master_secret: str) -> bytes:
+    """A key as it is kept."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return nonce + AESGCM(_derive(master_secret)).encrypt(nonce, api_key.encode(), _associated(user_id, provider))
 
@@ -116,5 +140,6 @@ def _associated(user_id: str, provider: str) -> bytes:
     return f"{user_id}\0{provider}".encode()
 
 
-def _key_id(master_secret: str) -> str:
+def key_id_of(master_secret: str) -> str:
+    """What stands beside a key to name the secret that it is sealed under."""
     return hashlib.sha256(b"projectloom key id" + master_secret.encode()).hexdigest()[:12]

@@ -7,26 +7,29 @@ stored as a hash.
 import hashlib
 import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from projectloom import limits
 from projectloom.accounts.models import User, UserSession
 from projectloom.clock import now
 from projectloom.db import insert_once
 from projectloom.errors import EmailTaken, InvalidCredentials, InvalidInput
-from projectloom.ids import new_id
+from projectloom.ids import first_id, new_id
 
 # One @, something on both sides, a dot in the domain, no white space or control characters. Whether the address exists
 # only a mail can tell.
 _EMAIL = re.compile(
     r"[^\s@\x00-\x1f\x7f\ud800-\udfff]+@[^\s@\x00-\x1f\x7f\ud800-\udfff]+\.[^\s@.\x00-\x1f\x7f\ud800-\udfff]+"
 )
+
+NO_ADDRESS = ".invalid"
+"""What the address of somebody ends with who has none: no mail can go there (https://www.rfc-editor.org/rfc/rfc2606)."""
 
 
 def create_user(session: Session, *, email: str, password_hash: str | None) -> User:
@@ -41,14 +44,29 @@ def create_user(session: Session, *, email: str, password_hash: str | None) -> U
     return user
 
 
+def made_since(session: Session, *, moment: datetime, most: int) -> int:
+    """How many accounts were made since a moment, counted no further than ``most``."""
+    # By their ids, which are indexed and sort by creation.
+    recent = select(User.id).where(col(User.id) >= first_id("usr", moment)).limit(most).subquery()
+    return session.exec(select(func.count()).select_from(recent)).one()
+
+
 def find_user(session: Session, *, email: str) -> User | None:
     """The person with this (normalised) e-mail."""
     return session.exec(select(User).where(User.email == email)).one_or_none()
 
 
 def email_of(session: Session, *, user_id: str) -> str | None:
-    """A person's e-mail."""
-    return session.exec(select(User.email).where(User.id == user_id)).one_or_none()
+    """A person's e-mail; None for somebody who has none, or had their data deleted."""
+    query = select(User.email).where(User.id == user_id, col(User.deleted_at).is_(None))
+    email = session.exec(query).one_or_none()
+    return None if email is None or email.endswith(NO_ADDRESS) else email
+
+
+def is_confirmed(session: Session, *, user_id: str) -> bool:
+    """Whether a person is known to read mails at their address."""
+    query = select(User.email_confirmed_at).where(User.id == user_id)
+    return session.exec(query).one_or_none() is not None
 
 
 def normalise_email(email: str) -> str:
@@ -109,16 +127,17 @@ def _decoy_hash() -> str:
     return _hasher().hash(secrets.token_bytes(32))
 
 
-def open_session(session: Session, *, user_id: str) -> str:
-    """A new session's token. Shown to the person once; only its hash is kept."""
+def open_session(session: Session, *, user_id: str, device: str | None = None) -> str:
+    """A new session's token. Shown to the person once; only its hash is kept. ``device`` is what it is signed in on."""
     token = secrets.token_urlsafe(32)
     moment = now()
     session.add(
         UserSession(
-            token_hash=_token_hash(token),
+            token_hash=token_hash(token),
             user_id=user_id,
             created_at=moment,
             expires_at=moment + timedelta(days=limits.SESSION_DAYS),
+            device=device,
         )
     )
     session.flush()
@@ -130,13 +149,27 @@ def session_user(session: Session, *, token: str) -> User | None:
     return session.exec(
         select(User)
         .join(UserSession, col(UserSession.user_id) == col(User.id))
-        .where(UserSession.token_hash == _token_hash(token), UserSession.expires_at > now())
+        .where(UserSession.token_hash == token_hash(token), UserSession.expires_at > now())
     ).one_or_none()
 
 
 def close_session(session: Session, *, token: str) -> None:
     """End a session. Ending one that is not there is fine."""
-    session.connection().execute(delete(UserSession).where(col(UserSession.token_hash) == _token_hash(token)))
+    session.connection().execute(delete(UserSession).where(col(UserSession.token_hash) == token_hash(token)))
+
+
+def list_sessions(session: Session, *, user_id: str) -> list[UserSession]:
+    """A person's living sessions, the latest first."""
+    query = select(UserSession).where(UserSession.user_id == user_id, UserSession.expires_at > now())
+    return list(session.exec(query.order_by(col(UserSession.created_at).desc())).all())
+
+
+def close_sessions(session: Session, *, user_id: str, besides: str | None = None) -> None:
+    """End a person's sessions, all of them or all but the one of this token."""
+    ended = delete(UserSession).where(col(UserSession.user_id) == user_id)
+    if besides is not None:
+        ended = ended.where(col(UserSession.token_hash) != token_hash(besides))
+    session.connection().execute(ended)
 
 
 def forget_expired_sessions(session: Session) -> int:
@@ -144,5 +177,6 @@ def forget_expired_sessions(session: Session) -> int:
     return session.connection().execute(delete(UserSession).where(col(UserSession.expires_at) <= now())).rowcount
 
 
-def _token_hash(token: str) -> str:
+def token_hash(token: str) -> str:
+    """What is kept of a session's token."""
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()

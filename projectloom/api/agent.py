@@ -11,18 +11,38 @@ from projectloom import limits
 from projectloom.api.amounts import dollars
 from projectloom.api.bodies import id_of, optional_text, read_object, text_of
 from projectloom.api.chat import own_keys_of
+from projectloom.api.gate import person_for
 from projectloom.api.identity import person_of
 from projectloom.api.ui_stream import kept_alive, part, ui_response
 from projectloom.api.usage import receipt_values
-from projectloom.assistants.agent import RunEnded, RunEvent, StartedRun, follow_run, start_agent, stop_agent
+from projectloom.assistants.agent import (
+    RunEnded,
+    RunEvent,
+    StartedRun,
+    find_started,
+    follow_run,
+    start_agent,
+    stop_agent,
+)
+from projectloom.assistants.agent_endings import words_of_end
 from projectloom.assistants.agent_models import RunState
 from projectloom.assistants.agent_proposals import decide
-from projectloom.assistants.agent_runs import DEFAULT_BUDGET, AgentRequest, ProposalView, RunView, read_run
+from projectloom.assistants.agent_runs import (
+    DEFAULT_BUDGET,
+    AgentRequest,
+    ProposalView,
+    RunView,
+    StepView,
+    cost_of,
+    read_run,
+)
+from projectloom.assistants.agent_trail import Use, doing
 from projectloom.assistants.agent_work import Asked, Said, StepBegan, StepEnded, Told
 from projectloom.db import in_thread
 from projectloom.errors import InvalidInput, LoomError
-from projectloom.money import Nanos, from_cents
+from projectloom.money import Nanos, format_usd, from_cents
 from projectloom.providers import arguments_of
+from projectloom.rates import Act
 
 router = APIRouter(prefix="/api/agent")
 
@@ -33,7 +53,7 @@ async def post_agent(request: Request) -> StreamingResponse:
 
     Refusals come before the stream, as JSON with their status. The run goes on when its reader leaves.
     """
-    person = await person_of(request)
+    person = await person_for(request, Act.AGENT)
     values = await read_object(request, limit=limits.MAX_BODY_BYTES)
     run = await start_agent(
         AgentRequest(
@@ -53,6 +73,13 @@ async def get_agent(request: Request, run_id: str) -> JSONResponse:
     """A run with its steps and their receipts, what it proposes, and what it cost in all."""
     person = await person_of(request)
     return JSONResponse(_run_values(await in_thread(read_run, person.user_id, id_of(run_id))))
+
+
+@router.get("/{run_id}/stream")
+async def get_agent_stream(request: Request, run_id: str) -> StreamingResponse:
+    """Watch a run from its beginning; of one that has ended, or that another process is at work on, only its end."""
+    person = await person_of(request)
+    return ui_response(_parts(person.user_id, await in_thread(find_started, person.user_id, id_of(run_id))))
 
 
 @router.post("/{run_id}/stop")
@@ -133,17 +160,22 @@ def _values(event: RunEvent) -> list[dict[str, Any]]:
             arguments = arguments_of(call)
             shown = call.arguments_json if arguments is None else arguments
             named = {"toolCallId": call.id, "toolName": call.name}
-            return [{"type": "tool-input-start", **named}, {"type": "tool-input-available", **named, "input": shown}]
-        case Told(call_id=call_id, answer=answer):
+            return [
+                {"type": "tool-input-start", **named},
+                {"type": "tool-input-available", **named, "input": shown},
+                _use_part(call.id, Use(call.name, doing(call)), ended=False),
+            ]
+        case Told(call_id=call_id, answer=answer, use=use):
+            told = _use_part(call_id, use, ended=True)
             if answer.failed:
-                return [{"type": "tool-output-error", "toolCallId": call_id, "errorText": answer.text}]
+                return [{"type": "tool-output-error", "toolCallId": call_id, "errorText": answer.text}, told]
             output = {"type": "tool-output-available", "toolCallId": call_id, "output": answer.text}
             proposal = answer.proposal
             if proposal is None:
-                return [output]
-            return [output, {"type": "data-proposal", "id": proposal.id, "data": _proposal_values(proposal)}]
+                return [output, told]
+            return [output, told, {"type": "data-proposal", "id": proposal.id, "data": _proposal_values(proposal)}]
         case StepEnded(number=number, kind=kind, receipt=receipt):
-            step = {"number": number, "kind": kind, "receipt": receipt_values(receipt)}
+            step = _step_values(StepView(number, kind, receipt))
             return [{"type": "message-metadata", "messageMetadata": {f"step{number}": step}}]
         case RunEnded(run=run):
             return _end_values(run)
@@ -151,9 +183,28 @@ def _values(event: RunEvent) -> list[dict[str, Any]]:
             return []
 
 
+def _use_part(call_id: str, use: Use, *, ended: bool) -> dict[str, Any]:
+    """What a tool does, in words: said as it begins, and again under the same id when it has ended."""
+    return {"type": "data-use", "id": call_id, "data": {**_use_values(use), "ended": ended}}
+
+
+def _use_values(use: Use) -> dict[str, Any]:
+    finds = [{"conversationId": find.conversation_id, "title": find.title} for find in use.finds]
+    return {"tool": use.tool, "words": use.words, "failed": use.failed, "finds": finds}
+
+
+def _step_values(step: StepView) -> dict[str, Any]:
+    return {
+        "number": step.number,
+        "kind": step.kind,
+        "cost": format_usd(cost_of(step.receipt)),
+        "receipt": receipt_values(step.receipt),
+    }
+
+
 def _end_values(run: RunView) -> list[dict[str, Any]]:
     failed = run.state == RunState.FAILED
-    trouble = [{"type": "error", "errorText": _WORDS[run.reason or "trouble"]}] if failed else []
+    trouble = [{"type": "error", "errorText": words_of_end(run.reason or "trouble")}] if failed else []
     finish = {"type": "finish", "messageMetadata": _summary(run)}
     return [*([{"type": "finish-step"}] if run.steps else []), *trouble, finish]
 
@@ -165,7 +216,7 @@ def _summary(run: RunView) -> dict[str, Any]:
         "model": run.model,
         "state": run.state,
         "reason": run.reason,
-        "words": _WORDS.get(run.reason or ""),
+        "words": words_of_end(run.reason) or None,
         "stepsTaken": len(run.steps),
         **dollars("total", run.spent_nanos),
         **dollars("budget", run.budget_nanos),
@@ -173,7 +224,9 @@ def _summary(run: RunView) -> dict[str, Any]:
 
 
 def _run_values(run: RunView) -> dict[str, Any]:
-    steps = [{"number": one.number, "kind": one.kind, "receipt": receipt_values(one.receipt)} for one in run.steps]
+    steps = [
+        _step_values(one) | {"text": one.text, "uses": [_use_values(use) for use in one.uses]} for one in run.steps
+    ]
     return _summary(run) | {
         "id": run.id,
         "task": run.task,
@@ -193,17 +246,3 @@ def _proposal_values(proposal: ProposalView) -> dict[str, Any]:
         "resultId": proposal.result_id,
         **proposal.payload,
     }
-
-
-_WORDS = {
-    "person": "Stopped. What came until then is kept.",
-    "step_limit": f"The agent stopped after {limits.AGENT_STEPS} steps, the most that one run may take.",
-    "budget": "The agent stopped because what is left of this run's budget does not cover another step.",
-    "credits": "The agent stopped because your credits do not cover another step.",
-    "cap": "The agent stopped because a cap that you set does not cover another step.",
-    "too_long": "The agent stopped because it has read more than the model can take.",
-    "provider": "The model's provider failed or broke off. You only pay for what came.",
-    "no_answer": "The model gave no answer.",
-    "trouble": "Something went wrong, so the agent stopped. You only pay for the steps that were made.",
-    "interrupted": "The server was interrupted while the agent was at work. You only pay for the steps that were made.",
-}

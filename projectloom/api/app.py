@@ -5,37 +5,60 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from projectloom.api import (
+    activity,
+    admin,
     agent,
     assistants,
+    attachments,
     auth,
     auto_top_up,
     chat,
+    conversation_lists,
+    conversations,
     credits,
     errors,
+    health,
+    keys,
+    page_stream,
     preferences,
     prices,
     statement,
     usage,
     webhooks,
 )
+from projectloom.api.document import describe
+from projectloom.api.front import FrontDoor
+from projectloom.api.v1.routes import wire_routes
 
 
 def create_api() -> FastAPI:
     """Every HTTP route of the product. Pages are mounted below it."""
     app = FastAPI(title="ProjectLoom", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     errors.install(app)
+    app.add_middleware(FrontDoor)
+    describe(app)
+    # First, since every route before it costs each request of a program's a comparison.
+    app.router.routes.insert(0, wire_routes())
     for module in (
         auth,
         preferences,
+        keys,
         credits,
         auto_top_up,
         statement,
         usage,
+        activity,
         prices,
         webhooks,
         chat,
+        conversation_lists,
+        page_stream,
+        conversations,
+        attachments,
         assistants,
         agent,
+        health,
+        admin,
     ):
         app.include_router(module.router)
     app.add_api_route("/api/{path:path}", _no_such_route, methods=list(_METHODS), include_in_schema=False)

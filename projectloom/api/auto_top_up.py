@@ -6,10 +6,12 @@ from fastapi.responses import JSONResponse
 from projectloom import limits
 from projectloom.api.amounts import dollars
 from projectloom.api.bodies import read_object
+from projectloom.api.gate import person_for
 from projectloom.api.identity import person_of
 from projectloom.billing.auto_settings import AutoTopUpView, read_auto_top_up, set_auto_top_up
 from projectloom.billing.cards import CardView, open_card_setup, read_saved_card, remove_card
 from projectloom.db import in_thread
+from projectloom.rates import Act
 
 router = APIRouter(prefix="/api/auto-top-up")
 
@@ -41,7 +43,7 @@ async def put_auto_top_up(request: Request) -> JSONResponse:
 @router.post("/card")
 async def post_card(request: Request) -> JSONResponse:
     """``{"url"}`` of Stripe's page for saving a card."""
-    person = await person_of(request)
+    person = await person_for(request, Act.CHECKOUT)
     return JSONResponse({"url": await open_card_setup(person.user_id, person.email)})
 
 

@@ -7,6 +7,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from projectloom import limits
+from projectloom.db import in_thread
 from projectloom.errors import InvalidInput, NotFound, TooLarge
 from projectloom.texts import is_storable
 
@@ -38,6 +39,14 @@ async def read_bytes(request: Request, *, limit: int) -> bytes:
 async def read_object(request: Request, *, limit: int) -> dict[str, Any]:
     """The body as a JSON object. Raises TooLarge, or InvalidInput when it is not one."""
     body = await read_bytes(request, limit=limit)
+    # A large one is read by a thread, so that nobody else waits for it.
+    return await in_thread(_object_in, body) if len(body) > limits.WIRE_LOOP_BYTES else _object_in(body)
+
+
+def _object_in(body: bytes) -> dict[str, Any]:
+    # Each part costs far more memory than its bytes.
+    if sum(map(body.count, (b",", b"{", b"["))) > limits.MAX_WIRE_MARKS:
+        raise TooLarge("The body has too many parts.")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -69,3 +78,25 @@ def id_of(value: str) -> str:
     if not is_storable(value):
         raise NotFound
     return value
+
+
+def before_of(request: Request) -> int | None:
+    """Where a page of numbered rows ends: the ``next`` of the page before it. Raises InvalidInput."""
+    text = request.query_params.get("before")
+    if text is None:
+        return None
+    number = row_number(text)
+    if number is None:
+        raise InvalidInput("before must be a whole number.")
+    return number
+
+
+def row_number(text: str) -> int | None:
+    """The number of a row that a text of digits spells; None for what no row can have."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) <= _MOST_NUMBER):
+        return None
+    return int(text)
+
+
+_MOST_NUMBER = 2**62
+_MOST_DIGITS = 19

@@ -1,23 +1,26 @@
-"""``POST /api/chat`` and the running replies behind it."""
+"""``POST /api/chat`` and the running replies behind it.
 
-from typing import Any, cast
+It speaks with the Vercel AI SDK's chat transport as that is (https://ai-sdk.dev/docs/ai-sdk-ui/transport): chats have
+ids of the client's own, a client that leaves stops nothing, and one that comes back finds the reply that still runs.
+"""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from projectloom import limits
 from projectloom.accounts.keys import PROVIDERS, clean_key
 from projectloom.api.bodies import id_of, optional_text, read_object
+from projectloom.api.gate import person_for
 from projectloom.api.identity import person_of
+from projectloom.api.ui_messages import read_messages
 from projectloom.api.ui_stream import start_values, stream_turn
 from projectloom.db import in_thread
 from projectloom.errors import InvalidInput
+from projectloom.metering.client_chats import conversation_of, running_replies, stop_replies
 from projectloom.metering.receipts import read_receipt
 from projectloom.metering.requests import TurnRequest
-from projectloom.metering.terms import ROLES
 from projectloom.metering.turn import start_turn, stop_turn
-from projectloom.providers import ChatMessage
-from projectloom.providers.base import Role as ProviderRole
+from projectloom.rates import Act
 
 router = APIRouter(prefix="/api")
 
@@ -26,23 +29,56 @@ router = APIRouter(prefix="/api")
 async def post_chat(request: Request) -> StreamingResponse:
     """A metered reply as a UI message stream.
 
-    Takes ``{"messages": [{"role", "content"}], "model"?, "conversationId"?, "maxTokens"?, "clientRequestId"?}`` and the
-    Vercel AI SDK's messages with ``parts``. Refusals come before the stream, as JSON with their status.
+    Takes ``{"messages": [{"role", "content"}], "model"?, "conversationId"?, "maxTokens"?, "clientRequestId"?}``, and
+    what the Vercel AI SDK posts: messages with ``parts``, files among them, and ``id``, its own id of the chat. The
+    same ``id`` from the same person is the same conversation, unless ``conversationId`` names one. Refusals come before
+    the stream, as JSON with their status.
     """
-    person = await person_of(request)
-    values = await read_object(request, limit=limits.MAX_BODY_BYTES)
+    person = await person_for(request, Act.CHAT)
+    values = await read_object(request, limit=limits.MAX_CHAT_BODY_BYTES)
+    if values.get("tools"):
+        raise InvalidInput("Tools of a client's own cannot be used here. Leave tools out.")
+    messages = await in_thread(read_messages, values.get("messages"))
+    chat_id = optional_text(values, "id", limit=limits.MAX_ID_CHARS)
+    conversation_id = optional_text(values, "conversationId", limit=limits.MAX_ID_CHARS)
+    begins = None
+    if conversation_id is None and chat_id is not None:
+        conversation_id = await in_thread(conversation_of, person.user_id, chat_id)
+        begins = messages[-1].beginning
     turn = await start_turn(
         TurnRequest(
             user_id=person.user_id,
             model=optional_text(values, "model", limit=limits.MAX_ID_CHARS),
-            messages=_messages(values.get("messages")),
-            conversation_id=optional_text(values, "conversationId", limit=limits.MAX_ID_CHARS),
+            messages=messages,
+            conversation_id=conversation_id,
+            begins=begins,
+            again=values.get("trigger") == "regenerate-message",
             max_tokens=max_tokens_of(values.get("maxTokens")),
             own_keys=own_keys_of(request),
             client_request_id=optional_text(values, "clientRequestId", limit=limits.MAX_ID_CHARS),
         )
     )
     return stream_turn(person.user_id, turn.turn_id, start_values(turn))
+
+
+@router.get("/chat/{chat_id:path}/stream")
+async def get_chat_stream(request: Request, chat_id: str) -> Response:
+    """Watch, from its beginning, the reply that is being written in a chat; 204 where none is.
+
+    Somebody else's chat is answered as one that never was, with 204: to a client an id is its own and new until it is
+    used, so there is nothing else that every unused id could be answered with.
+    """
+    person = await person_of(request)
+    running = await in_thread(running_replies, person.user_id, id_of(chat_id))
+    return stream_turn(person.user_id, running[0].id, start_values(running[0])) if running else Response(None, 204)
+
+
+@router.post("/chat/{chat_id:path}/stop")
+async def post_chat_stop(request: Request, chat_id: str) -> JSONResponse:
+    """Stop what is being written in a chat. What came is kept and charged. Where nothing runs, nothing happens."""
+    person = await person_of(request)
+    await stop_replies(person.user_id, id_of(chat_id))
+    return JSONResponse({"ok": True})
 
 
 @router.get("/turns/{turn_id}/stream")
@@ -74,39 +110,3 @@ def max_tokens_of(value: object) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InvalidInput("maxTokens must be a whole number of at least 1.")
     return value
-
-
-def _messages(value: object) -> tuple[ChatMessage, ...]:
-    if not isinstance(value, list) or not value:
-        raise InvalidInput("messages must be a list with at least one message.")
-    return tuple(_message(item) for item in cast("list[object]", value))
-
-
-def _message(value: object) -> ChatMessage:
-    if not isinstance(value, dict):
-        raise InvalidInput("Each message must be an object.")
-    message = cast("dict[str, Any]", value)
-    role = message.get("role")
-    if not isinstance(role, str) or role not in ROLES:
-        raise InvalidInput("A message's role must be system, user or assistant.")
-    parts = message.get("content") if message.get("content") is not None else message.get("parts")
-    return ChatMessage(cast(ProviderRole, role), _text(parts, from_user=role == "user"))
-
-
-def _text(parts: object, *, from_user: bool) -> str:
-    if isinstance(parts, str):
-        return parts
-    if not isinstance(parts, list):
-        raise InvalidInput("A message needs content (a text) or parts (a list).")
-    return "".join(_part_text(part, from_user=from_user) for part in cast("list[object]", parts))
-
-
-def _part_text(value: object, *, from_user: bool) -> str:
-    part = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    text = part.get("text")
-    if part.get("type") == "text" and isinstance(text, str):
-        return text
-    # A model's own other parts (reasoning, steps) are not told to it again; a person's would be lost silently.
-    if from_user or not part:
-        raise InvalidInput("Only text parts can be sent.")
-    return ""

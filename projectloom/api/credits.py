@@ -9,12 +9,15 @@ from projectloom import limits
 from projectloom.api.amounts import dollars
 from projectloom.api.bodies import read_object, text_of
 from projectloom.api.errors import error_response
-from projectloom.api.identity import person_of
+from projectloom.api.gate import person_for
+from projectloom.api.identity import caller_of, person_of
 from projectloom.billing.balance import read_balance
 from projectloom.billing.checkout import create_checkout
 from projectloom.billing.codes import redeem_code
 from projectloom.db import in_thread
 from projectloom.errors import DatabaseUnavailable, InvalidAmount, InvalidInput, PaymentUnavailable
+from projectloom.rates import Act
+from projectloom.workspace.api_keys import Scope
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +28,8 @@ router = APIRouter(prefix="/api")
 async def get_balance(request: Request) -> JSONResponse:
     """The person's balance and what they ever spent, in dollars; exact strings stand beside the numbers."""
     try:
-        person = await person_of(request)
-        balances = await in_thread(read_balance, person.user_id)
+        caller = await caller_of(request, scope=Scope.READ)
+        balances = await in_thread(read_balance, caller.user_id)
     except DatabaseUnavailable as error:
         _log.exception("balance could not be read")
         return error_response(error, status=500, message="Failed to fetch balance")
@@ -56,7 +59,7 @@ async def post_redeem(request: Request) -> JSONResponse:
 @router.post("/stripe/create-checkout")
 async def post_create_checkout(request: Request) -> JSONResponse:
     """``{"amount": 10|25|50|100}``, or ``{"customAmount": 37}``, → ``{"url"}`` of Stripe's page."""
-    person = await person_of(request)
+    person = await person_for(request, Act.CHECKOUT)
     try:
         wanted = await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)
         custom = "customAmount" in wanted and "amount" not in wanted

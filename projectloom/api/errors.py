@@ -17,6 +17,7 @@ STATUS = {
     "unknown_model": 400,
     "missing_api_key": 400,
     "prompt_too_long": 400,
+    "no_pictures": 400,
     "invalid_signature": 400,
     "invalid_event": 400,
     "unauthorized": 401,
@@ -28,32 +29,42 @@ STATUS = {
     "not_found": 404,
     "unknown_code": 404,
     "code_expired": 410,
+    "link_over": 410,
+    "email_unconfirmed": 403,
+    "account_unproven": 403,
     "code_used_up": 410,
     "email_taken": 409,
     "idempotency_conflict": 409,
     "hold_resolved": 409,
     "not_refundable": 409,
+    "not_revocable": 409,
     "proposal_stale": 409,
     "proposal_decided": 409,
     "no_saved_card": 409,
+    "credit_left": 409,
+    "replies_running": 409,
     "card_refused": 402,
     "purchases_paused": 403,
     "too_large": 413,
     "too_many_requests": 429,
     "provider_error": 502,
+    "key_refused": 502,
     "payment_unavailable": 502,
     "credits_unavailable": 503,
+    "day_ceiling_reached": 503,
     "database_unavailable": 503,
+    "sign_in_unavailable": 503,
+    "server_stopping": 503,
 }
 
-_DEFAULT_RETRY_SECONDS = 2
+DEFAULT_RETRY_SECONDS = 2
 
 
 def error_response(error: LoomError, *, status: int | None = None, message: str | None = None) -> JSONResponse:
     """The JSON answer to an error; ``Retry-After`` where trying again can help."""
     headers: dict[str, str] = {}
     if error.retryable:
-        headers["Retry-After"] = str(error.data.get("retry_after") or _DEFAULT_RETRY_SECONDS)
+        headers["Retry-After"] = str(error.data.get("retry_after") or DEFAULT_RETRY_SECONDS)
     body = {"error": message or error.message, "code": error.code}
     return JSONResponse(body, status_code=status or STATUS[error.code], headers=headers)
 

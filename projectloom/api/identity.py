@@ -1,47 +1,78 @@
-"""Who asks: the session cookie of a browser, or the same token as a Bearer.
+"""Who asks: the session cookie of a browser, the same token as a Bearer, or a program with a person's API key.
 
-A write that a cookie authorises must come from our own pages: browsers name the origin of every such request.
+Where Clerk signs people in, the token is Clerk's and the cookie the one that its script keeps.
+A key opens the routes that ask for a :class:`Scope`; every other route is for the person alone. That a write which a
+cookie authorises comes from our own pages is seen to before, in :mod:`projectloom.api.front`.
 """
 
 from fastapi import Request, Response
+from starlette.requests import HTTPConnection
 
 from projectloom import limits
-from projectloom.config import origin_of, settings
+from projectloom.config import settings
 from projectloom.db import in_thread
 from projectloom.errors import Forbidden, Unauthorized
-from projectloom.workspace.identity import Person, identify
+from projectloom.workspace.api_keys import KEY_PREFIX, Caller, Scope, identify_key, remembered_caller
+from projectloom.workspace.identity import Person, identify, remembered_person
 
 SESSION_COOKIE = "loom_session"
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DAY_SECONDS = 86_400
 
 
 def token_of(request: Request) -> str | None:
-    """The session token that a request carries, if any. Raises Forbidden for a cross-site write."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and bearer.strip():
-        return bearer.strip()
-    check_origin(request)
-    return request.cookies.get(SESSION_COOKIE)
+    """The session token that a request carries, if any."""
+    bearer = _bearer(request)
+    if bearer:
+        return bearer
+    clerk = settings().clerk
+    names = (SESSION_COOKIE,) if clerk is None else clerk.cookies
+    return next((token for name in names if (token := request.cookies.get(name))), None)
 
 
 async def person_of(request: Request) -> Person:
-    """Who asks. Raises Unauthorized, or Forbidden for a cross-site write."""
-    person = await in_thread(identify, token_of(request))
+    """The person who asks, by their session. Raises Unauthorized, or Forbidden for a key."""
+    token = token_of(request)
+    if token is not None and token.startswith(KEY_PREFIX):
+        raise Forbidden("API keys cannot do this. Sign in instead.")
+    person = remembered_person(token) or await in_thread(identify, token)
     if person is None:
         raise Unauthorized
     return person
 
 
-def check_origin(request: Request) -> None:
-    """Refuse a write that another site's page sends. Clients that are no browsers send no origin. Raises Forbidden."""
-    origin = request.headers.get("origin")
-    if request.method in _SAFE_METHODS or origin is None:
-        return
-    own = f"{request.url.scheme}://{request.headers.get('host', '')}".lower()
-    if origin.lower() not in (*settings().allowed_origins, own, origin_of(settings().public_url)):
-        raise Forbidden
+async def caller_of(request: Request, *, scope: Scope | None) -> Caller:
+    """The person or the key that asks: ``Authorization: Bearer`` with either, ``x-api-key`` with a key, or a cookie.
+
+    Raises:
+        Unauthorized: nobody is signed in, or it is no living key. Forbidden: a key that lacks the scope. With None any
+            living key will do.
+    """
+    secret = _key_in(request)
+    if secret is None:
+        return Caller((await person_of(request)).user_id)
+    caller = remembered_caller(secret) or await in_thread(identify_key, secret)
+    if caller is None:
+        raise Unauthorized
+    if scope is not None and scope not in caller.scopes:
+        raise Forbidden(f"This API key lacks the scope '{scope}'.")
+    return caller
+
+
+def shows_who_asks(request: HTTPConnection) -> bool:
+    """Whether a header names who asks, so that no cookie is needed: any Bearer, or a key of ours."""
+    return bool(_bearer(request)) or _key_in(request) is not None
+
+
+def _key_in(request: HTTPConnection) -> str | None:
+    """The API key in a request's headers. A Bearer that is none is a session, which then counts."""
+    shown = _bearer(request) or request.headers.get("x-api-key", "").strip()
+    return shown if shown.startswith(KEY_PREFIX) else None
+
+
+def _bearer(request: HTTPConnection) -> str:
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""
 
 
 def set_session_cookie(response: Response, token: str) -> None:

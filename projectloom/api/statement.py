@@ -4,17 +4,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from projectloom.api.amounts import dollars
-from projectloom.api.bodies import id_of
+from projectloom.api.bodies import before_of, id_of
 from projectloom.api.identity import person_of
 from projectloom.billing.refunds import request_refund
 from projectloom.billing.statement import Chosen, Movement, choose, read_statement, statement_csv
 from projectloom.db import in_thread
-from projectloom.errors import InvalidInput
 
 router = APIRouter(prefix="/api")
-
-_MOST_BEFORE = 2**62
-_MOST_DIGITS = 19
 
 
 @router.get("/statement")
@@ -25,8 +21,8 @@ async def get_statement(request: Request) -> JSONResponse:
     the last day, in UTC; ``next`` is the ``before`` of the next page.
     """
     person = await person_of(request)
-    page = await in_thread(read_statement, person.user_id, _chosen(request), before=_before(request))
-    return JSONResponse({"movements": [_line(movement) for movement in page], "next": page[-1].id if page else None})
+    page = await in_thread(read_statement, person.user_id, _chosen(request), before=before_of(request))
+    return JSONResponse(page_of_movements(page))
 
 
 @router.get("/statement.csv")
@@ -56,13 +52,9 @@ def _chosen(request: Request) -> Chosen:
     return choose(kinds, asked.get("since"), asked.get("until"))
 
 
-def _before(request: Request) -> int | None:
-    text = request.query_params.get("before")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS) or int(text) > _MOST_BEFORE:
-        raise InvalidInput("before must be a whole number.")
-    return int(text)
+def page_of_movements(page: list[Movement]) -> dict[str, object]:
+    """A page of a statement, and where the next one begins."""
+    return {"movements": [_line(movement) for movement in page], "next": page[-1].id if page else None}
 
 
 def _line(movement: Movement) -> dict[str, object]:

@@ -6,13 +6,14 @@ from fastapi.responses import JSONResponse
 from projectloom import limits
 from projectloom.api.amounts import dollars
 from projectloom.api.bodies import id_of, read_object
-from projectloom.api.identity import person_of
+from projectloom.api.identity import caller_of, person_of
 from projectloom.db import in_thread
 from projectloom.errors import InvalidInput
 from projectloom.metering.caps import CapView, read_caps, set_caps
 from projectloom.metering.models import CapScope
 from projectloom.metering.receipts import Receipt, list_receipts, read_usage_receipt
 from projectloom.metering.usage import summarize_usage
+from projectloom.workspace.api_keys import Scope
 
 router = APIRouter(prefix="/api")
 
@@ -21,23 +22,28 @@ SOURCES = ("chat", "agent", "summarize", "embeddings", "title")
 
 @router.get("/usage")
 async def get_usage(request: Request) -> JSONResponse:
-    """``?before=&source=`` → ``{"usage", "next", "total"}``, the latest first; ``next`` is the next ``before``."""
-    person = await person_of(request)
+    """``?before=&source=`` → ``{"usage", "next", "total"}``, the latest first; ``next`` is the next ``before``.
+
+    ``total`` is of all time and all sources, and comes with the first page only: it is added up from every record.
+    """
+    caller = await caller_of(request, scope=Scope.READ)
     before, source = request.query_params.get("before"), request.query_params.get("source")
     if source is not None and source not in SOURCES:
         raise InvalidInput(f"source must be one of {', '.join(SOURCES)}.")
-    page = await in_thread(list_receipts, person.user_id, before=before and id_of(before), source=source)
-    summary = await in_thread(summarize_usage, person.user_id, "all_time")
+    page = await in_thread(list_receipts, caller.user_id, before=before and id_of(before), source=source)
+    total = None
+    if before is None:
+        summary = await in_thread(summarize_usage, caller.user_id, "all_time")
+        total = {"count": summary.count, **dollars("charged", summary.total_nanos)}
     more = page[-1].usage_id if len(page) == limits.USAGE_PAGE else None
-    total = {"count": summary.count, **dollars("charged", summary.total_nanos)}
     return JSONResponse({"usage": [receipt_values(one) for one in page], "next": more, "total": total})
 
 
 @router.get("/usage/{usage_id}")
 async def get_usage_record(request: Request, usage_id: str) -> JSONResponse:
     """The receipt of one usage record: pools and rates, what was held, captured and freed, who paid, and why."""
-    person = await person_of(request)
-    return JSONResponse(receipt_values(await in_thread(read_usage_receipt, person.user_id, id_of(usage_id))))
+    caller = await caller_of(request, scope=Scope.READ)
+    return JSONResponse(receipt_values(await in_thread(read_usage_receipt, caller.user_id, id_of(usage_id))))
 
 
 @router.get("/caps")
@@ -75,6 +81,7 @@ def receipt_values(receipt: Receipt) -> dict[str, object]:
         "priceVersion": receipt.price_version,
         "markupPercent": receipt.markup_percent,
         "entryId": receipt.entry_id,
+        "apiKey": None if receipt.api_key is None else {"id": receipt.api_key.id, "name": receipt.api_key.name},
         "lines": [
             {"label": line.label, "quantity": line.quantity, "rateUsd": line.rate_usd, "per": line.per}
             | dollars("cost", line.cost_nanos)

@@ -25,6 +25,7 @@ from projectloom.assistants.agent_runs import (
 from projectloom.assistants.agent_work import RunFeed, Said, Work, WorkEvent, first_messages, step_request
 from projectloom.db import in_meter_thread, in_thread
 from projectloom.errors import DatabaseUnavailable
+from projectloom.metering.models import Funding
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +59,10 @@ class AgentRunner:
         self._works: dict[str, Work] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, run: AgentRun, request: AgentRequest) -> RunFeed:
+    def start(self, run: AgentRun, request: AgentRequest, funding: Funding) -> RunFeed:
         """Begin the work of a committed run. Returns at once."""
         feed = RunFeed(run.id)
-        self._feeds[run.id], self._works[run.id] = feed, Work(run, request, feed)
+        self._feeds[run.id], self._works[run.id] = feed, Work(run, request, feed, funding)
         self._tasks[run.id] = asyncio.create_task(self._run(run.id, feed), name=f"agent:{run.id}")
         return feed
 
@@ -79,15 +80,17 @@ class AgentRunner:
         if work is not None:
             await work.stop()
 
-    async def drain(self) -> None:
-        """Let no run begin another step and wait, within the named time, until all have ended: the server is closing.
+    async def drain(self, grace: float = 0) -> None:
+        """Let no run begin another step and wait until all have ended: the server is closing.
+
+        That takes no longer than the named time after the ``grace`` that the meter gives the calls under way.
 
         The calls that are under way are ended by the meter.
         """
         for work in self._works.values():
             work.interrupt()
         if self._tasks:
-            await asyncio.wait(list(self._tasks.values()), timeout=limits.DRAIN_SECONDS)
+            await asyncio.wait(list(self._tasks.values()), timeout=grace + limits.DRAIN_SECONDS)
 
     async def _run(self, run_id: str, feed: RunFeed) -> None:
         work = self._works[run_id]
@@ -138,9 +141,16 @@ async def start_agent(request: AgentRequest) -> StartedRun:
 
 async def _open_and_work(request: AgentRequest) -> StartedRun:
     first = step_request(request, first_messages(request.task), source="agent", left=request.budget_nanos)
-    run, fresh = await in_thread(open_run, request, first)
-    feed = agents.start(run, request) if fresh else agents.feed(run.id)
+    opened = await in_thread(open_run, request, first)
+    run, funding = opened.run, opened.funding
+    feed = agents.feed(run.id) if funding is None else agents.start(run, request, funding)
     return StartedRun(run.id, run.conversation_id, run.model, feed)
+
+
+def find_started(user_id: str, run_id: str) -> StartedRun:
+    """A person's run, to be watched from its beginning. Raises NotFound."""
+    run = read_run(user_id, run_id)
+    return StartedRun(run.id, run.conversation_id, run.model, agents.feed(run.id))
 
 
 async def follow_run(user_id: str, run: StartedRun) -> AsyncIterator[RunEvent]:

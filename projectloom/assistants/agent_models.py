@@ -34,6 +34,10 @@ class Reason(StrEnum):
     BUDGET = "budget"
     CREDITS = "credits"
     CAP = "cap"
+    PAYER = "payer"
+    """The person changed who pays; what began with one payer is never gone on with by the other."""
+    KEY = "key"
+    """The person's own API key, by which it began, is gone."""
     TOO_LONG = "too_long"
     PROVIDER = "provider"
     NO_ANSWER = "no_answer"
@@ -49,7 +53,7 @@ class ProposalKind(StrEnum):
 
 
 class ProposalState(StrEnum):
-    """The life of a proposal. It leaves ``PROPOSED`` once, by the person's decision."""
+    """The life of a proposal. It leaves ``PROPOSED`` once, by the person's decision; what is done can be undone."""
 
     PROPOSED = "proposed"
     CONFIRMED = "confirmed"
@@ -57,6 +61,8 @@ class ProposalState(StrEnum):
     DECLINED = "declined"
     STALE = "stale"
     """Confirmed when it no longer fitted: nothing was done."""
+    TAKEN_BACK = "taken_back"
+    """Confirmed and done, and undone by the person."""
 
 
 class AgentRun(SQLModel, table=True):
@@ -103,6 +109,8 @@ class AgentStep(SQLModel, table=True):
     """A crash in between leaves a step whose turn never was."""
     kind: str = Field(sa_type=String)
     """The turn's source: ``agent`` or ``summarize``."""
+    uses_json: str | None = Field(default=None, sa_type=Text)
+    """What it did with tools, as :class:`projectloom.assistants.agent_trail.Use`."""
 
 
 class AgentProposal(SQLModel, table=True):

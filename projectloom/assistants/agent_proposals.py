@@ -3,15 +3,22 @@
 import json
 from typing import Any, Literal
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
 from projectloom import limits
 from projectloom.assistants.agent_models import AgentProposal, ProposalKind, ProposalState
 from projectloom.assistants.agent_runs import ProposalView, find_run, view_of
 from projectloom.clock import now
-from projectloom.conversations.chats import copy_branch, find_conversation, find_message, rename
+from projectloom.conversations.chats import (
+    copy_branch,
+    find_conversation,
+    find_message,
+    read_messages,
+    rename,
+    set_deleted,
+)
 from projectloom.conversations.models import Conversation
-from projectloom.db import transaction
+from projectloom.db import reading, transaction
 from projectloom.errors import InvalidInput, NotFound, ProposalDecided, ProposalStale
 from projectloom.ids import new_id
 from projectloom.texts import is_storable
@@ -71,6 +78,47 @@ def decide(user_id: str, run_id: str, proposal_id: str, decision: Decision) -> P
     return view_of(row)
 
 
+def decide_all(user_id: str, run_id: str, decision: Decision) -> int:
+    """Decide every proposal of a run that still waits, each by itself; how many could not be done any more.
+
+    Raises:
+        NotFound: there is no such run, or it is somebody else's.
+    """
+    with reading() as session:
+        find_run(session, user_id=user_id, run_id=run_id)
+        query = select(AgentProposal.id).where(
+            AgentProposal.run_id == run_id, AgentProposal.state == ProposalState.PROPOSED
+        )
+        waiting = session.exec(query.order_by(col(AgentProposal.id))).all()
+    missed = 0
+    for proposal_id in waiting:
+        try:
+            decide(user_id, run_id, proposal_id, decision)
+        except (ProposalStale, ProposalDecided):
+            missed += 1
+    return missed
+
+
+def take_back(user_id: str, run_id: str, proposal_id: str) -> ProposalView:
+    """Undo what a confirmed proposal did: the old title comes back, a branch goes to the trash. Again does no more.
+
+    Raises:
+        NotFound: there is no such proposal, or it is somebody else's. ProposalDecided: nothing was done that could be
+        undone. ProposalStale: it has changed since, so undoing would take away more; nothing was done.
+    """
+    with transaction() as session:
+        row = _locked(session, user_id, run_id, proposal_id)
+        if row.state == ProposalState.TAKEN_BACK:
+            return view_of(row)
+        if row.state != ProposalState.CONFIRMED:
+            raise ProposalDecided
+        if not _undo(session, user_id, row):
+            raise ProposalStale("This has changed since, so it was left as it is.")
+        row.state = ProposalState.TAKEN_BACK
+        session.add(row)
+    return view_of(row)
+
+
 def _keep(session: Session, user_id: str, run_id: str, kind: ProposalKind, payload: dict[str, Any]) -> ProposalView:
     find_run(session, user_id=user_id, run_id=run_id)
     made = select(func.count()).select_from(AgentProposal).where(AgentProposal.run_id == run_id)
@@ -111,4 +159,25 @@ def _carry_out(session: Session, user_id: str, row: AgentProposal) -> bool:
             row.result_id = branch.id
     except NotFound:
         return False
+    return True
+
+
+def _undo(session: Session, user_id: str, row: AgentProposal) -> bool:
+    """Take back what was done; False when the thing is gone or somebody has gone on from there."""
+    payload = json.loads(row.payload_json)
+    conversation_id = payload["conversationId"] if row.kind == ProposalKind.RENAME else row.result_id or ""
+    session.get(Conversation, conversation_id, with_for_update=True, populate_existing=True)
+    try:
+        conversation = find_conversation(session, user_id=user_id, conversation_id=conversation_id)
+    except NotFound:
+        return False
+    if row.kind == ProposalKind.RENAME:
+        if conversation.title != payload["title"]:
+            return False
+        rename(session, user_id=user_id, conversation_id=conversation_id, title=payload["titleBefore"])
+        return True
+    # A copy belongs to no turn: what does was asked in the branch itself.
+    if any(message.turn_id for message in read_messages(session, conversation_id=conversation_id)):
+        return False
+    set_deleted(session, user_id=user_id, conversation_id=conversation_id, deleted=True)
     return True

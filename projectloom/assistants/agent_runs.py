@@ -12,6 +12,7 @@ from sqlmodel import Session, col, delete, select
 
 from projectloom import limits
 from projectloom.assistants.agent_models import AgentProposal, AgentRun, AgentStep, Reason, RunState
+from projectloom.assistants.agent_trail import Use, uses_of
 from projectloom.clock import now
 from projectloom.conversations.chats import add_message, create_conversation, find_conversation
 from projectloom.conversations.models import Role
@@ -20,8 +21,9 @@ from projectloom.errors import IdempotencyConflict, InvalidInput, NotFound, TooM
 from projectloom.ids import new_id
 from projectloom.ledger.accounts import lock_accounts
 from projectloom.ledger.journal import input_hash
-from projectloom.metering.models import Funding
+from projectloom.metering.models import Funding, Turn
 from projectloom.metering.opening import check_open
+from projectloom.metering.payers import payer_of
 from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.requests import TurnRequest
 from projectloom.money import ZERO, Nanos, from_cents
@@ -35,6 +37,8 @@ class Standing(StrEnum):
 
     RUNNING = "running"
     STOPPING = "stopping"
+    REPAID = "repaid"
+    """Another than it began with would pay for its next step."""
     ENDED = "ended"
     """Somebody else ended it, believing this process dead."""
 
@@ -53,12 +57,24 @@ class AgentRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedRun:
+    """A committed run."""
+
+    run: AgentRun
+    funding: Funding | None
+    """Who pays for all of its steps; None where the same request opened it before."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One model call of a run, and what it cost."""
 
     number: int
     kind: str
     receipt: Receipt
+    text: str = ""
+    """What the model said in it."""
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +108,8 @@ class RunView:
     proposals: tuple[ProposalView, ...]
 
 
-def open_run(request: AgentRequest, first: TurnRequest) -> tuple[AgentRun, bool]:
-    """Record a run whose first step is ``first``, and whether it is new: the same request id is the same run.
+def open_run(request: AgentRequest, first: TurnRequest) -> OpenedRun:
+    """Record a run whose first step is ``first``: the same request id is the same run.
 
     Raises:
         InvalidInput: there is no task. IdempotencyConflict: the request's id came before with other input.
@@ -111,9 +127,9 @@ def open_run(request: AgentRequest, first: TurnRequest) -> tuple[AgentRun, bool]
         if known is not None:
             if known.input_hash != hashed:
                 raise IdempotencyConflict
-            return known, False
+            return OpenedRun(known, None)
         _check_running(session, request.user_id)
-        model = check_open(session, first)
+        model, funding = check_open(session, first), payer_of(session, first)
         conversation = create_conversation(session, user_id=request.user_id, first_text=request.task)
         add_message(session, conversation=conversation, role=Role.USER, text=request.task)
         run = AgentRun(
@@ -128,18 +144,20 @@ def open_run(request: AgentRequest, first: TurnRequest) -> tuple[AgentRun, bool]
             lease_until=_lease(session),
         )
         session.add(run)
-    return run, True
+    return OpenedRun(run, funding)
 
 
-def begin_step(run_id: str, number: int, turn_id: str, kind: str) -> Standing:
-    """Note a step before its turn opens. Only a run that goes on gets one."""
+def begin_step(run_id: str, number: int, step: TurnRequest, *, turn_id: str, funding: Funding) -> Standing:
+    """Note a step before its turn opens. Only a run that goes on, and is paid for as it began, gets one."""
     with transaction() as session:
         run = session.get_one(AgentRun, run_id, with_for_update=True)
         if run.state != RunState.RUNNING:
             return Standing.ENDED
         if run.stop_requested:
             return Standing.STOPPING
-        session.add(AgentStep(run_id=run_id, number=number, turn_id=turn_id, kind=kind))
+        if payer_of(session, step) != funding:
+            return Standing.REPAID
+        session.add(AgentStep(run_id=run_id, number=number, turn_id=turn_id, kind=step.source))
     return Standing.RUNNING
 
 
@@ -195,6 +213,13 @@ def recover_runs(living: Collection[str] = ()) -> int:
         return session.connection().execute(query.values(**ended)).rowcount
 
 
+def abandon_runs() -> None:
+    """Let every run's lease run out now. Only for a process that knows that no other is alive."""
+    with transaction() as session:
+        query = update(AgentRun).where(col(AgentRun.state) == RunState.RUNNING)
+        session.connection().execute(query.values(lease_until=database_now(session)))
+
+
 def request_stop(user_id: str, run_id: str) -> None:
     """Ask the process that runs it to stop a run. One that has ended stays as it is. Raises NotFound."""
     with transaction() as session:
@@ -226,7 +251,8 @@ def read_run(user_id: str, run_id: str) -> RunView:
         proposals = session.exec(
             select(AgentProposal).where(AgentProposal.run_id == run_id).order_by(col(AgentProposal.id))
         ).all()
-    steps = tuple(step for one in noted if (step := _step(user_id, one)) is not None)
+        said = {one.turn_id: _said(session, one.turn_id) for one in noted}
+    steps = tuple(step for one in noted if (step := _step(user_id, one, said[one.turn_id])) is not None)
     return RunView(
         id=run.id,
         conversation_id=run.conversation_id,
@@ -254,9 +280,14 @@ def view_of(row: AgentProposal) -> ProposalView:
     return ProposalView(row.id, row.kind, json.loads(row.payload_json), row.state, row.result_id)
 
 
-def _step(user_id: str, row: AgentStep) -> StepView | None:
+def _said(session: Session, turn_id: str) -> str:
+    turn = session.get(Turn, turn_id)
+    return "" if turn is None else turn.text
+
+
+def _step(user_id: str, row: AgentStep, text: str) -> StepView | None:
     try:
-        return StepView(row.number, row.kind, read_receipt(user_id, row.turn_id))
+        return StepView(row.number, row.kind, read_receipt(user_id, row.turn_id), text, uses_of(row))
     except NotFound:
         return None
 

@@ -13,8 +13,11 @@ from typing import Any
 from projectloom import limits
 from projectloom.assistants.agent_proposals import propose_branch, propose_rename
 from projectloom.assistants.agent_runs import ProposalView
+from projectloom.assistants.agent_trail import Find, Use
 from projectloom.conversations import chats
+from projectloom.conversations.lists import read_latest
 from projectloom.conversations.models import Message
+from projectloom.conversations.search import search_conversations
 from projectloom.db import in_thread, reading
 from projectloom.errors import InvalidInput, LoomError
 from projectloom.providers import Tool, ToolCall, arguments_of
@@ -46,6 +49,9 @@ class Answer:
     text: str
     failed: bool = False
     proposal: ProposalView | None = None
+    words: str = ""
+    """What was done, for the person; empty where it failed."""
+    finds: tuple[Find, ...] = ()
 
 
 def _tool(name: str, description: str, **parameters: tuple[str, str]) -> Tool:
@@ -60,10 +66,16 @@ _CONVERSATION = ("string", "The id of one of the person's conversations, as a se
 
 TOOLS = (
     _tool(
+        "list_conversations",
+        "Gives the person's latest conversations, the latest first: ids and titles.",
+        limit_=("integer", f"How many to give, 1 to {limits.AGENT_LISTED_CONVERSATIONS}."),
+    ),
+    _tool(
         "search_conversations",
-        "Finds the person's conversations whose title or messages contain the words, the latest first. Gives ids, "
-        "titles, and the text around the first hit with its message's id.",
-        query=("string", "A word or phrase, found as it is written."),
+        "Finds the person's conversations with all the words in the title or in one message, titles first, each the "
+        "latest first. Gives ids, titles, and the text around the words with the id of the latest message that has "
+        "them.",
+        query=("string", "Words, or the beginnings of words, in any order."),
         limit_=("integer", f"How many to give, 1 to {limits.AGENT_SEARCH_RESULTS}."),
     ),
     _tool(
@@ -112,6 +124,26 @@ async def use_tool(bench: Bench, call: ToolCall) -> Answer:
         return Answer("The tool failed.", failed=True)
 
 
+def use_of(call: ToolCall, answer: Answer) -> Use:
+    """What a tool did, for the person."""
+    words = answer.words or f"{_REFUSED.get(call.name, 'Asked for a tool that does not exist')}. {answer.text}"
+    return Use(call.name, words, answer.finds, answer.failed)
+
+
+async def _list(bench: Bench, arguments: dict[str, Any]) -> Answer:
+    limit = _whole(arguments, "limit", most=limits.AGENT_LISTED_CONVERSATIONS)
+    return await in_thread(_list_now, bench, limit)
+
+
+def _list_now(bench: Bench, limit: int) -> Answer:
+    with reading() as session:
+        # One more, as the run's own is among the latest.
+        rows = read_latest(session, user_id=bench.user_id, limit=limit + 1)
+    finds = tuple(Find(row.id, row.title) for row in rows if row.id != bench.conversation_id)[:limit]
+    listed = [{"conversation_id": one.conversation_id, "title": one.title} for one in finds]
+    return _answer({"conversations": listed}, f"Looked through your latest conversations · {len(finds)}", finds)
+
+
 async def _search(bench: Bench, arguments: dict[str, Any]) -> Answer:
     words = _text(arguments, "query", limits.MAX_SEARCH_CHARS)
     limit = _whole(arguments, "limit", most=limits.AGENT_SEARCH_RESULTS)
@@ -120,7 +152,7 @@ async def _search(bench: Bench, arguments: dict[str, Any]) -> Answer:
 
 def _search_now(bench: Bench, words: str, limit: int) -> Answer:
     with reading() as session:
-        found = chats.search_conversations(
+        found = search_conversations(
             session, user_id=bench.user_id, words=words, limit=limit, besides=bench.conversation_id
         )
     hits = [
@@ -128,7 +160,8 @@ def _search_now(bench: Bench, words: str, limit: int) -> Answer:
         | ({"message_id": hit.message_id, "text": hit.snippet} if hit.message_id else {})
         for hit in found
     ]
-    return _answer({"found": hits})
+    finds = tuple(Find(hit.conversation_id, hit.title) for hit in found)
+    return _answer({"found": hits}, f"Searched for “{words.strip()}” · {len(finds)} found", finds)
 
 
 async def _read(bench: Bench, arguments: dict[str, Any]) -> Answer:
@@ -141,7 +174,8 @@ def _read_now(bench: Bench, conversation_id: str) -> Answer:
         messages = [one for one in chats.read_messages(session, conversation_id=conversation_id) if one.text]
     shown = _latest(messages)
     left_out = len(messages) - len(shown)
-    return _answer({"title": row.title, "earlier_messages_left_out": left_out, "messages": shown})
+    told = {"title": row.title, "earlier_messages_left_out": left_out, "messages": shown}
+    return _answer(told, f"Read “{row.title}”", (Find(row.id, row.title),))
 
 
 def _latest(messages: Sequence[Message]) -> list[dict[str, str]]:
@@ -160,8 +194,15 @@ def _latest(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 
 async def _summarize(bench: Bench, arguments: dict[str, Any]) -> Answer:
-    summary = await bench.summarize(_text(arguments, "conversation_id", limits.MAX_ID_CHARS))
-    return _answer({"summary": summary})
+    conversation_id = _text(arguments, "conversation_id", limits.MAX_ID_CHARS)
+    summary = await bench.summarize(conversation_id)
+    title = await in_thread(_title, bench, conversation_id)
+    return _answer({"summary": summary}, f"Summarised “{title}”", (Find(conversation_id, title),))
+
+
+def _title(bench: Bench, conversation_id: str) -> str:
+    with reading() as session:
+        return chats.find_conversation(session, user_id=bench.user_id, conversation_id=conversation_id).title
 
 
 async def _propose_rename(bench: Bench, arguments: dict[str, Any]) -> Answer:
@@ -172,7 +213,7 @@ async def _propose_rename(bench: Bench, arguments: dict[str, Any]) -> Answer:
         conversation_id=_text(arguments, "conversation_id", limits.MAX_ID_CHARS),
         title=_text(arguments, "title", limits.MAX_SEARCH_CHARS),
     )
-    return _proposed(proposal)
+    return _proposed(proposal, f"Suggested a title for “{proposal.payload['titleBefore']}”")
 
 
 async def _propose_branch(bench: Bench, arguments: dict[str, Any]) -> Answer:
@@ -184,21 +225,22 @@ async def _propose_branch(bench: Bench, arguments: dict[str, Any]) -> Answer:
         message_id=_text(arguments, "message_id", limits.MAX_ID_CHARS),
         reason=_text(arguments, "reason", limits.MAX_AGENT_REASON_CHARS),
     )
-    return _proposed(proposal)
+    return _proposed(proposal, f"Suggested a branch of “{proposal.payload['title']}”")
 
 
-def _proposed(proposal: ProposalView) -> Answer:
+def _proposed(proposal: ProposalView, words: str) -> Answer:
     told = {"proposal_id": proposal.id, "state": proposal.state, "note": "Nothing has changed. The person decides."}
-    return Answer(json.dumps(told), proposal=proposal)
+    return Answer(json.dumps(told), proposal=proposal, words=words)
 
 
-def _answer(value: dict[str, Any]) -> Answer:
+def _answer(value: dict[str, Any], words: str, finds: tuple[Find, ...]) -> Answer:
     text = json.dumps(value, ensure_ascii=False)
     if len(text.encode()) <= limits.AGENT_RESULT_BYTES:
-        return Answer(text)
+        return Answer(text, words=words, finds=finds)
     # Words beside the text, not in it: a text can say anything of itself.
     kept = text.encode()[: limits.AGENT_RESULT_BYTES].decode("utf-8", "ignore")
-    return Answer(f"(The first {limits.AGENT_RESULT_BYTES} bytes of a longer result.)\n{kept}")
+    cut = f"(The first {limits.AGENT_RESULT_BYTES} bytes of a longer result.)\n{kept}"
+    return Answer(cut, words=words, finds=finds)
 
 
 def _text(arguments: dict[str, Any], name: str, most: int) -> str:
@@ -217,7 +259,17 @@ def _whole(arguments: dict[str, Any], name: str, *, most: int) -> int:
     return min(value, most)
 
 
+_REFUSED = {
+    "list_conversations": "Could not look through your conversations",
+    "search_conversations": "Could not search",
+    "read_conversation": "Could not read a conversation",
+    "summarize_conversation": "Could not summarise a conversation",
+    "propose_rename": "Could not suggest a title",
+    "propose_branch": "Could not suggest a branch",
+}
+
 _BY_NAME: dict[str, Callable[[Bench, dict[str, Any]], Awaitable[Answer]]] = {
+    "list_conversations": _list,
     "search_conversations": _search,
     "read_conversation": _read,
     "summarize_conversation": _summarize,

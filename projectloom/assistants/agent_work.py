@@ -1,7 +1,8 @@
 """What the agent does with a task: ask the model, run the tools that it asks for, tell it what they answered, again.
 
 Every model call is a turn of its own with a hold of its own, within what is left of the run's budget, and there are at
-most so many. The loop ends by itself; what has been said until then is the answer.
+most so many. The loop ends by itself; what has been said until then is the answer. Who paid for the run as it began
+pays for every step of it, or it ends.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 from projectloom import limits
 from projectloom.assistants.agent_models import AgentRun, Reason, RunState
 from projectloom.assistants.agent_runs import AgentRequest, Standing, begin_step, cost_of, drop_step
-from projectloom.assistants.agent_tools import TOOLS, Answer, Bench, RunOver, use_tool
+from projectloom.assistants.agent_tools import TOOLS, Answer, Bench, RunOver, use_of, use_tool
+from projectloom.assistants.agent_trail import Use, note_use
 from projectloom.assistants.summaries import summary_of, transcript
 from projectloom.db import in_thread
 from projectloom.errors import (
@@ -22,13 +24,15 @@ from projectloom.errors import (
     InsufficientCredits,
     InvalidInput,
     LoomError,
+    MissingApiKey,
     NotFound,
     PromptTooLong,
     ProviderError,
     TooLarge,
 )
 from projectloom.ids import new_id
-from projectloom.metering.models import Completion
+from projectloom.metering.models import Completion, Funding
+from projectloom.metering.quotes import Estimate, estimate_request
 from projectloom.metering.receipts import Receipt
 from projectloom.metering.requests import Source, TurnRequest
 from projectloom.metering.turn import Text, follow_turn, start_turn, stop_turn
@@ -46,10 +50,12 @@ _INSTRUCTION = (
 )
 _TOO_MANY = f"At most {limits.MAX_AGENT_CALLS} tools can be asked for at once; this one was not run."
 
+_REPAID = (RunState.STOPPED, Reason.PAYER)
 _ENDS: dict[type[LoomError], tuple[RunState, Reason]] = {
     BudgetReached: (RunState.STOPPED, Reason.BUDGET),
     InsufficientCredits: (RunState.STOPPED, Reason.CREDITS),
     CapReached: (RunState.STOPPED, Reason.CAP),
+    MissingApiKey: (RunState.FAILED, Reason.KEY),
     PromptTooLong: (RunState.STOPPED, Reason.TOO_LONG),
     TooLarge: (RunState.STOPPED, Reason.TOO_LONG),
 }
@@ -84,6 +90,7 @@ class Told:
 
     call_id: str
     answer: Answer
+    use: Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +152,11 @@ class _Reply:
 class Work:
     """One run at work."""
 
-    def __init__(self, run: AgentRun, request: AgentRequest, feed: RunFeed) -> None:
+    def __init__(self, run: AgentRun, request: AgentRequest, feed: RunFeed, funding: Funding) -> None:
         self.answer = ""
         self.answered_by: str | None = None
         """The turn whose text is the answer."""
-        self._run, self._request, self._feed = run, request, feed
+        self._run, self._request, self._feed, self._funding = run, request, feed, funding
         self._steps = 0
         self._spent = ZERO
         self._turn_id: str | None = None
@@ -191,18 +198,21 @@ class Work:
             if not reply.calls:
                 done = (RunState.DONE, Reason.ANSWERED)
                 return done if reply.text else (RunState.FAILED, Reason.NO_ANSWER)
-            results = [await self._use(number, call) for number, call in enumerate(reply.calls)]
+            step = self._steps
+            results = [await self._use(step, number, call) for number, call in enumerate(reply.calls)]
             talk.append(ChatMessage("assistant", reply.text, calls=reply.calls))
             talk.append(ChatMessage("user", "", results=tuple(results)))
         return RunState.STOPPED, Reason.STEP_LIMIT
 
-    async def _use(self, number: int, call: ToolCall) -> ToolResult:
+    async def _use(self, step: int, number: int, call: ToolCall) -> ToolResult:
         if self._cut is not None:
             raise RunOver
         self._feed.tell(Asked(call))
         many = number >= limits.MAX_AGENT_CALLS
         answer = Answer(_TOO_MANY, failed=True) if many else await use_tool(self._bench, call)
-        self._feed.tell(Told(call.id, answer))
+        use = use_of(call, answer)
+        await in_thread(note_use, self._run.id, step, use)
+        self._feed.tell(Told(call.id, answer, use))
         return ToolResult(call.id, answer.text, failed=answer.failed)
 
     async def _summary(self, conversation_id: str) -> str:
@@ -220,10 +230,9 @@ class Work:
         Raises RunOver, and what :func:`projectloom.metering.turn.start_turn` raises; then no call was made.
         """
         number, turn_id = self._steps + 1, new_id("turn")
-        if self._cut or await in_thread(begin_step, self._run.id, number, turn_id, source) != Standing.RUNNING:
-            raise RunOver
         left = Nanos(self._request.budget_nanos - self._spent)
         request = step_request(self._request, messages, source=source, left=left, run=self._run, turn_id=turn_id)
+        await self._begin(number, request, turn_id)
         try:
             turn = await start_turn(request)
         except DatabaseUnavailable:
@@ -234,6 +243,9 @@ class Work:
             raise
         self._steps, self._turn_id = number, turn_id
         self._feed.tell(StepBegan(number, source, turn_id))
+        if turn.funding != self._funding:
+            # Changed since the step was noted: the call has only begun, and ends here.
+            self._cut = self._cut or _REPAID
         if self._cut is not None:
             await self._stop_turn()
         parts: list[str] = []
@@ -249,6 +261,17 @@ class Work:
             return _Reply("".join(parts), event.calls, event.receipt)
         raise AssertionError("a turn ends with its receipt")
 
+    async def _begin(self, number: int, request: TurnRequest, turn_id: str) -> None:
+        """Note the step, unless the run is over. Raises RunOver."""
+        if self._cut is not None:
+            raise RunOver
+        noting = in_thread(begin_step, self._run.id, number, request, turn_id=turn_id, funding=self._funding)
+        standing = await noting
+        if standing is Standing.REPAID:
+            self._cut = self._cut or _REPAID
+        if standing is not Standing.RUNNING:
+            raise RunOver
+
     async def _stop_turn(self) -> None:
         if self._turn_id is not None:
             try:
@@ -260,6 +283,12 @@ class Work:
 def first_messages(task: str) -> tuple[ChatMessage, ...]:
     """What the model is told at the beginning."""
     return ChatMessage("system", _INSTRUCTION), ChatMessage("user", task)
+
+
+def estimate_step(request: AgentRequest) -> Estimate:
+    """What the first step of a run would cost now. Errors as in :func:`projectloom.metering.quotes.estimate`."""
+    messages = first_messages(request.task)
+    return estimate_request(step_request(request, messages, source="agent", left=request.budget_nanos))
 
 
 def step_request(

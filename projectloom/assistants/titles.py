@@ -1,26 +1,27 @@
 """Titles: a conversation is named by a cheap model once its first reply has ended.
 
-Nobody asked for it, so where credits pay it is the house's expense. A title is asked for once; a person who names the
-conversation themselves is never overruled.
+Nobody asked for it, so where credits pay it is the house's expense, up to a limit for each person and day. A title is
+asked for once; a person who names the conversation themselves is never overruled.
 """
 
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import exists
+from sqlalchemy import exists, func
 from sqlmodel import Session, col, select
 
 from projectloom import limits
-from projectloom.clock import now
+from projectloom.clock import now, start_of_day
 from projectloom.conversations.chats import name_by_model
 from projectloom.conversations.models import Conversation, Message, Role, TitleBy
-from projectloom.db import in_thread, reading, transaction
+from projectloom.db import database_now, in_thread, reading, transaction
 from projectloom.errors import DatabaseUnavailable, LoomError
 from projectloom.metering.cards import current_card
-from projectloom.metering.models import Turn, TurnState
+from projectloom.metering.models import Funding, Turn, TurnState, UsageRecord
+from projectloom.metering.payers import payer_of
 from projectloom.metering.requests import TurnRequest
-from projectloom.metering.turn import Text, start_turn, watch_turn
+from projectloom.metering.turn import Text, follow_turn, start_turn
 from projectloom.pricing import typical_page_cost
 from projectloom.providers import ChatMessage
 
@@ -57,25 +58,40 @@ async def name_conversations() -> int:
 
 
 async def _ask(one: _Nameless) -> str | None:
-    started = await start_turn(
-        TurnRequest(
-            user_id=one.user_id,
-            model=await in_thread(_cheapest, one.provider),
-            messages=(
-                ChatMessage("system", _INSTRUCTION),
-                ChatMessage("user", f"Question:\n{one.asked}\n\nAnswer:\n{one.replied}"),
-            ),
-            conversation_id=one.conversation_id,
-            max_tokens=limits.TITLE_TOKENS,
-            source="title",
-            kept=False,
-            on_the_house=True,
-            client_request_id=f"title:{one.conversation_id}",
-        )
+    request = TurnRequest(
+        user_id=one.user_id,
+        model=await in_thread(_cheapest, one.provider),
+        messages=(
+            ChatMessage("system", _INSTRUCTION),
+            ChatMessage("user", f"Question:\n{one.asked}\n\nAnswer:\n{one.replied}"),
+        ),
+        conversation_id=one.conversation_id,
+        max_tokens=limits.TITLE_TOKENS,
+        source="title",
+        kept=False,
+        on_the_house=True,
+        client_request_id=f"title:{one.conversation_id}",
     )
-    parts = [event.text async for event in watch_turn(one.user_id, started.turn_id) if isinstance(event, Text)]
+    if await in_thread(_had_enough, request):
+        return None
+    started = await start_turn(request)
+    # Only whoever started it reads its text: the house pays for a title, not for whatever else a prompt makes of it.
+    parts = [event.text async for event in follow_turn(one.user_id, started) if isinstance(event, Text)]
     title = "".join(parts).strip().strip("\"'“”*#").rstrip(".").strip()
     return title or None
+
+
+def _had_enough(request: TurnRequest) -> bool:
+    """Whether another title would be the house's expense, and the person's titles have cost it enough today."""
+    with reading() as session:
+        if payer_of(session, request) != Funding.HOUSE:
+            return False
+        cost = select(func.coalesce(func.sum(UsageRecord.provider_cost_nanos), 0)).where(
+            UsageRecord.user_id == request.user_id,
+            UsageRecord.funding == Funding.HOUSE,
+            UsageRecord.created_at >= start_of_day(database_now(session)),
+        )
+        return session.exec(cost).one() >= limits.HOUSE_TITLES_NANOS
 
 
 def _cheapest(provider: str) -> str:

@@ -1,8 +1,6 @@
 """Proofs that purchases and the books agree."""
 
-from sqlmodel import Session
-
-from projectloom.ledger.audit import ENTRIES, Check, Proof, Since, Subject, prove
+from projectloom.ledger.audit import ENTRIES, Proof, Subject
 
 _ORDERS = Subject(
     "orders",
@@ -116,8 +114,3 @@ BILLING_PROOFS = (
         "SELECT id FROM stripe_events WHERE handled_at IS NULL AND error IS NULL AND next_try_at IS NULL",
     ),
 )
-
-
-def audit_billing(session: Session, since: Since | None = None) -> list[Check]:
-    """Prove that orders, top-ups, refunds, disputes and the inbox agree."""
-    return prove(session, BILLING_PROOFS, since)

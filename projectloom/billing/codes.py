@@ -89,7 +89,7 @@ def redeem_code(user_id: str, code: str) -> Redeemed:
     _wrong.count(user_id)
     refused = False
     try:
-        return _redeem(user_id, _normalised(code))
+        return _redeem(user_id, _normalised(_as_meant(code)))
     except (UnknownCode, CodeExpired, CodeUsedUp):
         refused = True
         raise
@@ -140,6 +140,11 @@ def _normalised(code: str) -> str | None:
     """The code as it is compared; None when nothing like it can be one."""
     trimmed = code.strip()
     return trimmed.upper() if _CODE.fullmatch(trimmed) else None
+
+
+def _as_meant(typed: str) -> str:
+    """What was typed, with dashes where somebody wrote a code down with blanks."""
+    return "-".join(typed.replace("-", " ").split()) if len(typed.split()) > 1 else typed
 
 
 def _made_up() -> str:

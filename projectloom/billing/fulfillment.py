@@ -10,7 +10,6 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from projectloom import limits
-from projectloom.billing.alerts import alert
 from projectloom.billing.auto_rules import refuse_charge
 from projectloom.billing.models import Order, OrderSource, OrderStatus
 from projectloom.billing.notices import tell_not_paid, tell_purchase
@@ -18,6 +17,7 @@ from projectloom.billing.reversals import follow
 from projectloom.clock import now
 from projectloom.db import lock_name
 from projectloom.ledger.credits import top_up
+from projectloom.mails.alerts import alert
 from projectloom.money import from_cents
 from projectloom.payments import CheckoutFacts
 

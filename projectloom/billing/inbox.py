@@ -11,14 +11,15 @@ from datetime import timedelta
 from sqlmodel import Session, col, select
 
 from projectloom import limits
-from projectloom.billing.alerts import alert
 from projectloom.billing.cards import note_card_setup
 from projectloom.billing.fulfillment import Fulfillment, fulfill_checkout
 from projectloom.billing.models import StripeEvent
 from projectloom.billing.reversals import note_reversal
 from projectloom.clock import now
 from projectloom.db import database_now, insert_once, reading, transaction
-from projectloom.errors import DatabaseUnavailable, InvalidEvent
+from projectloom.errors import DatabaseUnavailable, InvalidEvent, InvalidSignature, NotFound
+from projectloom.instruments import WEBHOOK_EVENTS, WEBHOOK_LAG
+from projectloom.mails.alerts import alert
 from projectloom.payments import CardSetup, CheckoutFacts, SignedEvent, event_facts, read_event, verify_event
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,11 @@ def receive_event(body: bytes, signature: str | None) -> None:
         InvalidEvent: from Stripe, but without what we need. It is kept, with this as its error, if it has an id.
         DatabaseUnavailable: not recorded; Stripe must send it again.
     """
-    event = verify_event(body, signature)
+    try:
+        event = verify_event(body, signature)
+    except InvalidSignature:
+        WEBHOOK_EVENTS.labels("forged").inc()
+        raise
     _keep(event)
     refusal = _try(event.id)
     if refusal is not None:
@@ -69,6 +74,19 @@ def retry_events() -> int:
     return len(due)
 
 
+def retry_event(event_id: str) -> None:
+    """Handle one event again now, however often it failed. What came of it stands with the event.
+
+    Raises:
+        NotFound: there is no such event.
+        DatabaseUnavailable: the database cannot be reached; nothing is lost, ask again.
+    """
+    with reading() as session:
+        if session.get(StripeEvent, event_id) is None:
+            raise NotFound("There is no such event.")
+    _try(event_id)
+
+
 def _keep(event: SignedEvent) -> None:
     moment = now()
     row = StripeEvent(
@@ -91,6 +109,7 @@ def _try(event_id: str) -> InvalidEvent | None:
     except DatabaseUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - kept with the event and logged; it is tried again
+        WEBHOOK_EVENTS.labels("postponed").inc()
         _log.exception("event could not be handled", extra={"event_id": event_id})
         _postpone(event_id, type(error).__name__)
         return None
@@ -102,8 +121,10 @@ def _handle(session: Session, event_id: str) -> InvalidEvent | None:
         return None
     session.add(kept)
     try:
-        facts = event_facts(read_event(kept.payload))
+        event = read_event(kept.payload)
+        facts = event_facts(event)
     except InvalidEvent as refusal:
+        WEBHOOK_EVENTS.labels("refused").inc()
         _alert_refused(session, kept, refusal)
         kept.error, kept.next_try_at = refusal.message, None
         return refusal
@@ -115,6 +136,9 @@ def _handle(session: Session, event_id: str) -> InvalidEvent | None:
     elif facts is not None:
         note_reversal(session, facts)
     kept.handled_at, kept.next_try_at = now(), None
+    WEBHOOK_EVENTS.labels("handled" if kept.error is None else "set_aside").inc()
+    if event.created is not None:
+        WEBHOOK_LAG.observe(max(kept.handled_at.timestamp() - event.created, 0))
     return None
 
 

@@ -1,4 +1,7 @@
-"""Leases: of several servers one does a periodic job, and another takes over when it is gone."""
+"""Leases: of several servers one does a periodic job, and another takes over when it is gone.
+
+How a leased job last went stands beside its lease, so that every server can tell.
+"""
 
 from datetime import timedelta
 
@@ -20,3 +23,14 @@ def take_lease(name: str, seconds: float) -> bool:
             update(JobLease).where(col(JobLease.name) == name, col(JobLease.until) <= moment).values(until=until)
         )
         return taken.rowcount == 1
+
+
+def note_run(name: str, *, error: str | None, found: int | None = None) -> None:
+    """Note how a run of a leased job went, None for well, and what it found where it counts something."""
+    with transaction() as session:
+        how = (
+            {"failures": 0, "error": None, "done_at": database_now(session), "found": found}
+            if error is None
+            else {"failures": JobLease.failures + 1, "error": error}
+        )
+        session.connection().execute(update(JobLease).where(col(JobLease.name) == name).values(**how))

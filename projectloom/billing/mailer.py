@@ -5,14 +5,17 @@ keeps the reason. Where there is no way to send, mails stay where they are.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from projectloom import limits
 from projectloom.config import settings
 from projectloom.db import database_now, reading, transaction
-from projectloom.mails.models import MailOut
+from projectloom.instruments import OUTBOX_GIVEN_UP
+from projectloom.mails.models import MailKind, MailOut
 from projectloom.mails.outbox import claim_mail, due_mails, mark_failed, mark_sent
 from projectloom.mails.post import PostFailed, UnfitMail, post_mail
+from projectloom.mails.webhook import call_webhook
 
 _log = logging.getLogger(__name__)
 
@@ -24,15 +27,18 @@ def warn_unless_sending() -> None:
 
 
 def send_due_mails() -> int:
-    """Send what is due, up to the named number; how many were sent. When the server is the trouble the rest waits.
+    """Send what is due, up to the named number a way; how many were sent. When a server is the trouble the rest waits.
 
     Raises:
         DatabaseUnavailable: the database cannot be reached; a mail that was just sent may be sent again.
     """
-    if not settings().sends_mails:
-        return 0
+    sent = _send_due(post_mail, webhooks=False) if settings().sends_mails else 0
+    return sent + (_send_due(call_webhook, webhooks=True) if settings().alert_webhook_url else 0)
+
+
+def _send_due(send: Callable[[MailOut], None], *, webhooks: bool) -> int:
     with reading() as session:
-        due = due_mails(session, moment=database_now(session), limit=limits.MAIL_BATCH)
+        due = due_mails(session, moment=database_now(session), limit=limits.MAIL_BATCH, webhooks=webhooks)
     sent = 0
     for mail_id in due:
         with transaction() as session:
@@ -40,7 +46,7 @@ def send_due_mails() -> int:
         if mail is None:
             continue
         try:
-            post_mail(mail)
+            send(mail)
         except UnfitMail as error:
             _note_failure(mail, str(error), last=True)
         except PostFailed as error:
@@ -57,6 +63,7 @@ def send_due_mails() -> int:
 def _note_failure(mail: MailOut, reason: str, *, last: bool) -> None:
     facts = {"mail_id": mail.id, "reason": reason, "attempts": mail.attempts}
     if last:
+        OUTBOX_GIVEN_UP.labels("webhook" if mail.kind == MailKind.ALERT_WEBHOOK else "mail").inc()
         _log.error("mail given up", extra=facts)
     else:
         _log.warning("mail not sent yet", extra=facts)

@@ -185,6 +185,14 @@ class JobLease(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     until: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When a run last went well; not every one of those that follow each other quickly is noted."""
+    failures: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How many runs failed since."""
+    error: str | None = None
+    """How the last one failed; none when it went well."""
+    found: int | None = Field(default=None, sa_type=NanosColumn)
+    """What the last one that went well found, where a job counts something."""
 
 
 class SavedCard(SQLModel, table=True):

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from projectloom import limits
-from projectloom.billing.models import Order, OrderSource
-from projectloom.billing.refunds import is_refundable
+from projectloom.billing.models import Order, OrderSource, Reversal
+from projectloom.billing.refunds import Obstacle, obstacle_to_refund
 from projectloom.config import SANDBOX_PREFIX, settings
 from projectloom.db import reading
 from projectloom.money import Nanos, from_cents
@@ -28,12 +28,17 @@ class OrderView:
     paid_nanos: Nanos
     """What was paid in all; the price while it is not paid."""
     credit_nanos: Nanos
+    """What it is to bring, and brought once it is complete."""
+    taken_back_nanos: Nanos
+    """What of that went back with refunds and disputes."""
     created_at: datetime
     completed_at: datetime | None
     auto: bool
     """Whether auto top-up bought it."""
     refundable: bool
     """Whether the person may take it back by themselves now."""
+    obstacle: Obstacle | None
+    """Why they may not."""
     refund_pending: bool
     """Whether they did, and Stripe has yet to make the refund."""
     receipt_url: str | None
@@ -68,6 +73,8 @@ def name_orders(user_id: str, order_ids: Collection[str]) -> dict[str, Bought]:
 
 
 def _view(session: Session, order: Order) -> OrderView:
+    obstacle = obstacle_to_refund(session, order)
+    back = func.coalesce(func.sum(Reversal.paid_nanos + Reversal.bonus_nanos), 0)
     return OrderView(
         id=order.id,
         status=order.status,
@@ -77,10 +84,12 @@ def _view(session: Session, order: Order) -> OrderView:
         tax_nanos=from_cents(order.tax_cents or 0),
         paid_nanos=from_cents(order.received_cents),
         credit_nanos=from_cents(order.price_cents + order.bonus_cents),
+        taken_back_nanos=Nanos(int(session.exec(select(back).where(Reversal.order_id == order.id)).one())),
         created_at=order.created_at,
         completed_at=order.completed_at,
         auto=order.source == OrderSource.AUTO,
-        refundable=is_refundable(session, order),
+        refundable=obstacle is None,
+        obstacle=obstacle,
         refund_pending=order.refund_requested_at is not None,
         receipt_url=_fit_to_link(order.receipt_url),
         invoice_url=_fit_to_link(order.invoice_url),

@@ -10,20 +10,19 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select
 
 from projectloom import limits
-from projectloom.billing.alerts import alert
-from projectloom.billing.auto_top_up import find_charge
-from projectloom.billing.fulfillment import Fulfillment, fulfill_checkout
+from projectloom.billing.fulfillment import Fulfillment
+from projectloom.billing.looking_again import fulfill, look_again
 from projectloom.billing.models import Order, OrderSource, OrderStatus, Reversal
 from projectloom.billing.refunds import finish_refund
 from projectloom.billing.reversals import record_reversal
 from projectloom.clock import now
 from projectloom.db import in_thread, reading, transaction
 from projectloom.errors import InvalidEvent, NotFound, PaymentUnavailable
+from projectloom.mails.alerts import alert
 from projectloom.payments import (
     CheckoutFacts,
     charges_since,
     retrieve_dispute,
-    retrieve_session,
     reversals_since,
     sessions_since,
 )
@@ -37,6 +36,8 @@ class ReconcileReport:
     reversals: int = 0
     healed: list[str] = field(default_factory=list[str])
     """Orders that were paid and are credited only now."""
+    strangers: set[str] = field(default_factory=set[str])
+    """Orders that are paid at Stripe and that the books do not know."""
     problems: list[str] = field(default_factory=list[str])
     """What a person must look at, one sentence each."""
 
@@ -57,6 +58,10 @@ async def reconcile(since: datetime) -> ReconcileReport:
     report = ReconcileReport()
     listed = await _compare_payments(since, report)
     await _compare_reversals(since, report)
+    report.problems += [
+        f"order {order_id} is paid at Stripe, and the books do not know it: was an older backup restored?"
+        for order_id in sorted(report.strangers)
+    ]
     report.problems += await in_thread(_problems, since, listed)
     await in_thread(_alert, report.problems)
     return report
@@ -71,14 +76,14 @@ async def _compare_payments(since: datetime, report: ReconcileReport) -> set[str
     # Charges of saved cards have no session. Of the others, this finds nothing new.
     async for facts in charges_since(since):
         listed.add(facts.order_id)
-        if await in_thread(_fulfill, facts) == Fulfillment.CREDITED:
-            report.healed.append(facts.order_id)
+        await _bring(facts, report)
     for order_id, session_id in await in_thread(_waiting, since):
         if order_id not in listed:
             await _ask_about(order_id, session_id, report)
     for order_id in await in_thread(_charges_waiting):
-        if order_id not in listed:
-            await _find_charge(order_id, report)
+        if order_id not in listed and await look_again(order_id) == Fulfillment.CREDITED:
+            # The payment of an auto top-up whose end nobody told, however old it is.
+            report.healed.append(order_id)
     return listed
 
 
@@ -95,21 +100,26 @@ async def _compare_reversals(since: datetime, report: ReconcileReport) -> None:
 
 async def _compare(facts: CheckoutFacts, report: ReconcileReport) -> None:
     report.sessions += 1
-    if await in_thread(_fulfill, facts) == Fulfillment.CREDITED:
+    await _bring(facts, report)
+
+
+async def _bring(facts: CheckoutFacts, report: ReconcileReport) -> None:
+    """Bring an order to where Stripe says it is."""
+    outcome = await in_thread(fulfill, facts)
+    if outcome == Fulfillment.CREDITED:
         report.healed.append(facts.order_id)
+    elif outcome == Fulfillment.UNKNOWN and facts.paid:
+        report.strangers.add(facts.order_id)
 
 
 async def _ask_about(order_id: str, session_id: str, report: ReconcileReport) -> None:
     try:
-        await _compare(await retrieve_session(session_id), report)
+        outcome = await look_again(order_id)
     except (NotFound, InvalidEvent):
         report.problems.append(f"order {order_id}: Stripe does not know its session {session_id}")
-
-
-async def _find_charge(order_id: str, report: ReconcileReport) -> None:
-    """Look for the payment of an auto top-up whose end nobody told, however old it is."""
-    facts = await find_charge(order_id)
-    if facts is not None and await in_thread(_fulfill, facts) == Fulfillment.CREDITED:
+        return
+    report.sessions += 1
+    if outcome == Fulfillment.CREDITED:
         report.healed.append(order_id)
 
 
@@ -129,11 +139,6 @@ async def _ask_again(order_id: str, report: ReconcileReport) -> None:
         await finish_refund(order_id)
     except PaymentUnavailable:
         report.problems.append(f"order {order_id}: its refund was requested and Stripe has not made it")
-
-
-def _fulfill(facts: CheckoutFacts) -> Fulfillment:
-    with transaction() as session:
-        return fulfill_checkout(session, facts)
 
 
 def _waiting(since: datetime) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ reconciler asks again.
 """
 
 from datetime import timedelta
+from enum import StrEnum
 
 from sqlmodel import Session, func, select
 
-from projectloom.billing.alerts import alert
 from projectloom.billing.auto_rules import Stop, stop
 from projectloom.billing.models import Order, OrderStatus, Reversal
 from projectloom.billing.reversals import note_reversal, record_reversal, refund_freeze, release_refund
@@ -20,6 +20,7 @@ from projectloom.errors import NotFound, NotRefundable, PaymentUnavailable
 from projectloom.ledger.accounts import lock_accounts, read_balances
 from projectloom.ledger.lots import lots_of
 from projectloom.ledger.reversals import freeze
+from projectloom.mails.alerts import alert
 from projectloom.money import from_cents
 from projectloom.payments import ReversalFacts, Stage, create_refund, refunds_of
 
@@ -78,17 +79,37 @@ async def _note_made(payment_intent_id: str) -> bool:
     return any(facts.stage == Stage.TAKEN for facts in made)
 
 
+class Obstacle(StrEnum):
+    """Why a buyer cannot take a purchase back by themselves."""
+
+    NOT_STANDING = "not_standing"
+    """It is not complete, cost nothing, or was reversed or is about to be."""
+    OLD = "old"
+    """It is older than the days in which they may."""
+    SPENT = "spent"
+    """Its credit is spent, or a part of it."""
+
+
 def is_refundable(session: Session, order: Order) -> bool:
     """Whether the buyer may take this purchase back: recent, whole, and not reversed before."""
+    return obstacle_to_refund(session, order) is None
+
+
+def obstacle_to_refund(session: Session, order: Order) -> Obstacle | None:
+    """Why the buyer may not take this purchase back; None where they may."""
     if order.status != OrderStatus.COMPLETED or order.completed_at is None or order.refund_requested_at is not None:
-        return False
-    if order.received_cents == 0 or order.completed_at < now() - timedelta(days=settings().refund_days):
-        return False
+        return Obstacle.NOT_STANDING
+    if order.received_cents == 0:
+        return Obstacle.NOT_STANDING
+    if order.completed_at < now() - timedelta(days=settings().refund_days):
+        return Obstacle.OLD
     reversed_before = session.exec(
         select(func.count()).select_from(Reversal).where(Reversal.order_id == order.id)
     ).one()
     left = sum(lot.remaining_nanos for lot in lots_of(session, idempotency_key=f"top_up:{order.id}"))
-    return not reversed_before and left == _credit(order)
+    if reversed_before:
+        return Obstacle.NOT_STANDING
+    return None if left == _credit(order) else Obstacle.SPENT
 
 
 def _reserve(user_id: str, order_id: str) -> None:

@@ -13,13 +13,13 @@ from typing import Literal
 from sqlmodel import and_, col, or_, select
 
 from projectloom import limits
-from projectloom.billing.fulfillment import fulfill_checkout
+from projectloom.billing.looking_again import fulfill
 from projectloom.billing.models import Order, OrderStatus
 from projectloom.clock import now
-from projectloom.db import in_thread, reading, transaction
+from projectloom.db import in_thread, reading
 from projectloom.errors import InvalidEvent, NotFound, PaymentUnavailable
 from projectloom.money import ZERO, Nanos, from_cents
-from projectloom.payments import CheckoutFacts, retrieve_session
+from projectloom.payments import retrieve_session
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ async def _ask_stripe(user_id: str) -> None:
         except (PaymentUnavailable, NotFound, InvalidEvent) as error:
             _log.warning("return page could not ask Stripe", extra={"session_id": session_id, "code": error.code})
             continue
-        await in_thread(_fulfill, facts)
+        await in_thread(fulfill, facts)
 
 
 def _open_sessions(user_id: str) -> list[str]:
@@ -75,11 +75,6 @@ def _open_sessions(user_id: str) -> list[str]:
     )
     with reading() as session:
         return [session_id for session_id in session.exec(query).all() if session_id]
-
-
-def _fulfill(facts: CheckoutFacts) -> None:
-    with transaction() as session:
-        fulfill_checkout(session, facts)
 
 
 def _outcome(user_id: str) -> ReturnOutcome:

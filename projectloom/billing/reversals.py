@@ -6,16 +6,16 @@ before its payment waits for it. The bonus goes back in proportion to the money,
 
 from sqlmodel import Session, col, select
 
-from projectloom.billing.alerts import alert
 from projectloom.billing.auto_rules import Stop, stop
 from projectloom.billing.models import Order, OrderStatus, Reversal
 from projectloom.billing.notices import tell_frozen, tell_given_back, tell_taken_back
 from projectloom.db import insert_once, lock_name, transaction
-from projectloom.ledger.accounts import frozen_address
+from projectloom.ledger.accounts import frozen_address, read_balances
 from projectloom.ledger.journal import Posted
 from projectloom.ledger.models import Posting
 from projectloom.ledger.reversals import freeze, put_back, take_back
-from projectloom.money import from_cents
+from projectloom.mails.alerts import alert
+from projectloom.money import Nanos, format_usd, from_cents
 from projectloom.payments import ReversalFacts, Stage
 
 
@@ -133,6 +133,7 @@ def _take(session: Session, order: Order, row: Reversal, standing: list[Reversal
     if row.paid_nanos + row.bonus_nanos == 0:
         return
     row.takes += 1
+    owed = _owed(session, order)
     take_back(
         session,
         user_id=order.user_id,
@@ -142,6 +143,22 @@ def _take(session: Session, order: Order, row: Reversal, standing: list[Reversal
         paid_nanos=row.paid_nanos,
         bonus_nanos=row.bonus_nanos,
     )
+    if _owed(session, order) > owed:
+        more = format_usd(Nanos(_owed(session, order) - owed))
+        alert(
+            session,
+            key=f"debt:{_take_id(row)}",
+            subject="Credit that is not there any more was taken back",
+            words=(
+                f"The {row.kind} {row.id} of order {order.id} took back {more} more than its buyer had left. They owe "
+                "it, and cannot spend until it is paid."
+            ),
+        )
+
+
+def _owed(session: Session, order: Order) -> int:
+    found = read_balances(session, user_id=order.user_id)
+    return 0 if found is None else found.debt_nanos
 
 
 def _undo(session: Session, order: Order, row: Reversal, standing: list[Reversal]) -> None:

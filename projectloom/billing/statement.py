@@ -13,11 +13,13 @@ from sqlmodel import Session, col, func, select
 
 from projectloom import limits
 from projectloom.billing.causes import orders_behind
+from projectloom.clock import read_day
 from projectloom.db import reading
 from projectloom.errors import InvalidInput
 from projectloom.ledger.accounts import credits_address
 from projectloom.ledger.models import EntryKind, JournalEntry, Posting
 from projectloom.money import Nanos, usd_string
+from projectloom.texts import csv_line, inert
 
 # What a person calls each kind of entry.
 LABELS = {
@@ -29,15 +31,13 @@ LABELS = {
     EntryKind.FREEZE: "Set aside",
     EntryKind.DEBT_REPAYMENT: "Debt paid off",
     EntryKind.EXPIRY: "Expired",
+    EntryKind.REVOCATION: "Given credit taken back",
 }
 
 # Kinds that only ever add credit: the sign of a posting, which stands in its own row, rules out all the others.
 _ADDING = {EntryKind.TOP_UP, EntryKind.GRANT}
 
 CSV_HEADER = "date,movement,amount_usd,balance_usd,cause,entry\r\n"
-
-# A cell that begins with one of these is a formula to a spreadsheet (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def choose(kinds: Iterable[str], since: str | None = None, until: str | None = N
     named = tuple(dict.fromkeys(kinds))
     if not all(kind in LABELS for kind in named):
         raise InvalidInput(f"Unknown kind of movement. There are {', '.join(LABELS)}.")
-    chosen = Chosen(named, _day("since", since), _day("until", until))
+    chosen = Chosen(named, read_day("since", since), read_day("until", until))
     if chosen.since and chosen.until and chosen.until < chosen.since:
         raise InvalidInput("The first day must not be after the last.")
     return chosen
@@ -159,19 +159,6 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-def _day(name: str, text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    # Weeks and dates without dashes are ISO too, but nobody means them here.
-    if day is None or day.isoformat() != text or not limits.FIRST_YEAR <= day.year <= limits.LAST_YEAR:
-        raise InvalidInput(f"{name} must be a day such as 2026-11-01.")
-    return day
-
-
 def _movement(posting: Posting, entry: JournalEntry, order_id: str | None) -> Movement:
     return Movement(
         id=posting.id or 0,
@@ -187,20 +174,13 @@ def _movement(posting: Posting, entry: JournalEntry, order_id: str | None) -> Mo
 
 
 def _csv_line(movement: Movement) -> str:
-    cells = (
-        movement.created_at.isoformat(timespec="seconds"),
-        movement.label,
-        usd_string(movement.amount_nanos),
-        usd_string(movement.balance_nanos),
-        _inert(movement.cause),
-        movement.entry_id,
+    return csv_line(
+        (
+            movement.created_at.isoformat(timespec="seconds"),
+            movement.label,
+            usd_string(movement.amount_nanos),
+            usd_string(movement.balance_nanos),
+            inert(movement.cause),
+            movement.entry_id,
+        )
     )
-    return ",".join(_quoted(cell) for cell in cells) + "\r\n"
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in ',"\r\n') else cell

@@ -4,21 +4,36 @@ from typing import Any
 
 import reflex as rx
 
-from projectloom import routes
-from projectloom.components.controls import attrs, link
+from projectloom import limits, routes
+from projectloom.attached import limits_in_words
+from projectloom.components.ahead import ahead_note, more_credit
+from projectloom.components.branches import chat_foot, going_on_note, long_chat_note
+from projectloom.components.controls import attrs, icon_button, link
+from projectloom.components.instructions import instructions_note, instructions_offer, instructions_sheet
 from projectloom.components.islands import Composer
 from projectloom.components.model_picker import model_picker
-from projectloom.config import settings
 from projectloom.state.balance import BalanceState
 from projectloom.state.chat import ChatState
 from projectloom.state.composer import EstimateState
 from projectloom.state.models import ModelState
 from projectloom.state.preferences import PreferencesState
 
+_LIMITS = {
+    "files": limits.MAX_ATTACHED,
+    "pictureBytes": limits.MAX_PICTURE_BYTES,
+    "textBytes": limits.MAX_TEXT_FILE_BYTES,
+    "pasteChars": limits.PASTE_CHARS,
+    "words": limits_in_words(),
+}
+
 
 def composer() -> rx.Component:
     """The foot of the chat."""
     return rx.el.div(
+        instructions_note(),
+        going_on_note(),
+        long_chat_note(),
+        ahead_note(),
         Composer.create(
             model_picker(),
             rx.el.span(class_name="grow"),
@@ -28,11 +43,22 @@ def composer() -> rx.Component:
             running=ChatState.running,
             basis=_basis(),
             returned=ChatState.returned,
+            limits=_LIMITS,
             on_send=ChatState.send,
-            on_draft=lambda draft: EstimateState.consider(draft, ChatState.conversation_id, _basis()),
+            on_draft=lambda draft, files: EstimateState.consider(draft, files, ChatState.conversation_id, _basis()),
             on_stop=ChatState.stop,
         ),
-        rx.el.p("Models can be wrong. Check what matters.", class_name="quiet under-composer"),
+        rx.el.div(
+            rx.cond(
+                (EstimateState.cheaper != "") & (EstimateState.basis == _basis()),
+                _cheaper(),
+                rx.el.span("Models can be wrong. Check what matters."),
+            ),
+            instructions_offer(),
+            chat_foot(),
+            class_name="quiet under-composer",
+        ),
+        instructions_sheet(),
         class_name="composer-frame",
     )
 
@@ -40,8 +66,9 @@ def composer() -> rx.Component:
 def _basis() -> rx.Var[str]:
     """All that an estimate rests on besides the draft, named in one text: when it changes, the price is asked anew."""
     return rx.Var.create(
-        f"{ChatState.conversation_id} {ModelState.model} {PreferencesState.api_key_mode} {BalanceState.amount} "
-        f"{BalanceState.exact} {BalanceState.held} {rx.cond(ChatState.running, 'running', 'resting')}"
+        f"{ChatState.conversation_id} {ChatState.path_name} {ModelState.model} {PreferencesState.api_key_mode} "
+        f"{BalanceState.amount} {BalanceState.exact} {BalanceState.held} "
+        f"{rx.cond(ChatState.running, 'running', 'resting')}"
     )
 
 
@@ -53,7 +80,7 @@ def _estimate() -> rx.Component:
             EstimateState.text,
             rx.match(
                 EstimateState.tone,
-                ("none", rx.fragment(" ", _way_out())),
+                ("none", rx.fragment(" ", more_credit("offer"))),
                 ("capped", rx.fragment(" ", link("Change your caps", to=routes.SETTINGS, class_name="link"))),
                 rx.fragment(),
             ),
@@ -63,10 +90,27 @@ def _estimate() -> rx.Component:
     )
 
 
-def _way_out() -> rx.Component:
-    if settings().sells_credits:
-        return link("Buy credits", to=routes.CREDITS, class_name="link")
-    return link("Use your own key", to=routes.SETTINGS, class_name="link")
+def _cheaper() -> rx.Component:
+    """In the place of a line that is always there, so that nothing moves when it comes and goes."""
+    return rx.el.span(
+        rx.el.button(
+            EstimateState.cheaper,
+            type="button",
+            class_name="link",
+            on_click=EstimateState.take_cheaper,
+            custom_attrs=attrs("take-cheaper"),
+        ),
+        icon_button(
+            "x",
+            "Do not point out cheaper models",
+            test="never-cheaper",
+            size=13,
+            class_name="icon-button tiny",
+            on_click=EstimateState.never_cheaper,
+        ),
+        class_name="cheaper",
+        custom_attrs=attrs("cheaper"),
+    )
 
 
 def _line(*words: Any, tone: rx.Var[str] | str) -> rx.Component:

@@ -37,6 +37,16 @@ def icon_button(name: str, label: str, *, test: Any = "", size: int = 16, **prop
     )
 
 
+def sheet_head(title: str, *, close: str, on_close: Any) -> rx.Component:
+    """The first line of a dialog: what it is about, and a way out that says what becomes of it."""
+    return rx.el.div(
+        rx.el.h2(title),
+        rx.el.span(class_name="grow"),
+        icon_button("x", close, on_click=on_close),
+        class_name="row",
+    )
+
+
 def link(*children: Any, to: Any, **props: Any) -> rx.Component:
     """A link that stays inside the page, without a reload."""
     return ReactRouterLink.create(*children, to=to, **props)
@@ -76,4 +86,30 @@ def kept_dollars(words: str, value: Any, **props: Any) -> rx.Component:
         rx.el.span(words),
         rx.el.span(dollar_input(key=value, default_value=value, **props), class_name="row dollars"),
         class_name="field",
+    )
+
+
+def days_form(state: Any, *, test: str, class_name: str = "row wrap days") -> rx.Component:
+    """Two days to choose a range by. ``state`` has ``since``, ``until`` and the handler ``choose_days``."""
+    return rx.el.form(
+        _day("From", "since", state.since, test),
+        _day("to", "until", state.until, test),
+        rx.el.button("Show", type="submit", class_name="button small", custom_attrs=attrs(f"{test}-days")),
+        on_submit=state.choose_days,
+        class_name=class_name,
+    )
+
+
+def _day(words: str, name: str, value: rx.Var[str] | str, test: str) -> rx.Component:
+    return rx.el.label(
+        words,
+        rx.el.input(
+            type="date",
+            name=name,
+            default_value=value,
+            key=value,
+            class_name="input small",
+            custom_attrs=attrs(f"{test}-{name}"),
+        ),
+        class_name="row quiet",
     )

@@ -1,9 +1,28 @@
-"""Which model answers: a few by intent, the rest behind "More models", each with its price in words."""
+"""Which model answers: favourites and a few by intent, the rest behind "More models", each with its price in words."""
+
+from typing import Any
 
 import reflex as rx
 
 from projectloom.components.controls import attrs, icon
-from projectloom.state.models import ModelRow, ModelState
+from projectloom.components.islands import text_and_choice
+from projectloom.state.models import ModelState
+
+
+class ModelList(rx.Component):
+    """The models to choose from, with a search field; lives inside a menu.
+
+    ``first`` and ``more`` are rows of ``state.models.ModelRow``. ``on_like``: a favourite from now on, or not any more.
+    """
+
+    library = "$/public/islands/model_list.jsx"
+    tag = "ModelList"
+
+    first: rx.Var[list[Any]]
+    more: rx.Var[list[Any]]
+    model: rx.Var[str]
+    on_pick: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+    on_like: rx.EventHandler[text_and_choice]
 
 
 def model_picker() -> rx.Component:
@@ -17,41 +36,26 @@ def model_picker() -> rx.Component:
             custom_attrs=attrs("model-picker", rx.Var.create(f"Model: {ModelState.label}")),
         ),
         rx.el.div(
-            rx.foreach(ModelState.first, _choice),
-            rx.el.details(
-                rx.el.summary(
-                    "More models",
-                    icon("chevron-down", 14),
-                    class_name="more-models",
-                    custom_attrs=attrs("more-models"),
+            ModelList.create(
+                first=ModelState.first,
+                more=ModelState.more,
+                model=ModelState.model,
+                on_pick=ModelState.pick,
+                on_like=ModelState.like,
+            ),
+            rx.el.label(
+                rx.el.input(
+                    type="checkbox",
+                    checked=ModelState.cheaper_told,
+                    on_change=ModelState.tell_cheaper,
+                    custom_attrs=attrs("tell-cheaper"),
                 ),
-                rx.foreach(ModelState.more, _choice),
+                "Point out when a cheaper model would do",
+                class_name="picker-foot",
             ),
             class_name="menu-list picker-list",
             role="group",
             custom_attrs={"aria-label": "Models"},
         ),
         class_name="menu picker",
-    )
-
-
-def _choice(row: ModelRow) -> rx.Component:
-    return rx.el.button(
-        rx.el.span(
-            rx.cond(row.intent != "", rx.el.span(row.intent, class_name="intent")),
-            rx.el.span(row.label, class_name="model-name"),
-            rx.el.span(row.good_at, class_name="quiet"),
-            rx.el.span(row.price, rx.cond(row.missing != "", ", " + row.missing, ""), class_name="quiet price"),
-            class_name="choice-words",
-        ),
-        rx.cond(ModelState.model == row.id, icon("check")),
-        type="button",
-        on_click=ModelState.pick(row.id),
-        key=row.id,
-        class_name="choice",
-        custom_attrs={
-            "data-testid": "model-choice",
-            "data-model": row.id,
-            "aria-pressed": rx.cond(ModelState.model == row.id, "true", "false"),
-        },
     )

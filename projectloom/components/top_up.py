@@ -33,12 +33,26 @@ def _pack_button(pack: Pack) -> rx.Component:
             pack.bonus_words if pack.bonus_cents else "of credits",
             class_name="pack-bonus",
         ),
+        _reach(pack),
         rx.el.span(f"Buy for {_dollars(pack.amount_usd)}", class_name="pack-price"),
         type="button",
         class_name="pack",
         on_click=CheckoutState.buy(str(pack.amount_usd)),
         disabled=CheckoutState.busy,
         custom_attrs=attrs(f"buy-{pack.amount_usd}"),
+    )
+
+
+def _reach(pack: Pack) -> rx.Component:
+    """How far it goes for this person. Its place is kept while that is not known yet."""
+    return rx.el.span(
+        rx.cond(
+            CheckoutState.reaches.contains(str(pack.amount_usd)),  # pyright: ignore[reportAttributeAccessIssue]
+            CheckoutState.reaches[str(pack.amount_usd)],
+            "\N{NO-BREAK SPACE}",
+        ),
+        class_name="pack-reach",
+        custom_attrs=attrs(f"reach-{pack.amount_usd}"),
     )
 
 
@@ -106,7 +120,11 @@ def _pack_choice(pack: Pack) -> rx.Component:
             custom_attrs=attrs(f"pack-{value}"),
         ),
         rx.el.span(_dollars(pack.amount_usd), class_name="num"),
-        rx.el.span(f"{format_usd(pack.credit_nanos)} of credits", class_name="pack-gets"),
+        rx.el.span(
+            rx.el.span(f"{format_usd(pack.credit_nanos)} of credits", class_name="pack-gets"),
+            _reach(pack),
+            class_name="stacked right grow",
+        ),
         class_name="pack-choice",
     )
 

@@ -79,6 +79,12 @@ def _nothing_yet() -> rx.Component:
             "Each reply adds a line here: who made it, which model, and what it cost. Ask something small to see one.",
             class_name="quiet",
         ),
+        link(
+            "See other days",
+            to=routes.activity("all_time"),
+            class_name="link panel-link",
+            custom_attrs=attrs("panel-to-activity", data_closes_sheet=""),
+        ),
         class_name="empty-note",
         custom_attrs=attrs("usage-empty"),
     )
@@ -100,6 +106,12 @@ def _summary() -> rx.Component:
                 ),
             ),
             class_name="stack tight",
+        ),
+        link(
+            "See every reply by day, model and conversation",
+            to=routes.ACTIVITY,
+            class_name="link panel-link",
+            custom_attrs=attrs("panel-to-activity", data_closes_sheet=""),
         ),
         _table("By provider", "provider", UsageState.by_provider),
         _table("By model", "model", UsageState.by_model),

@@ -10,7 +10,7 @@ from projectloom.state.balance import BalanceState
 from projectloom.state.chat import ChatState
 from projectloom.state.checkout import PurchaseReturnState
 from projectloom.state.models import ModelState
-from projectloom.state.preferences import PreferencesState, SettingsState
+from projectloom.state.preferences import PreferencesState
 
 
 def walls() -> rx.Component:
@@ -22,11 +22,18 @@ def walls() -> rx.Component:
                 "credits",
                 rx.cond((PurchaseReturnState.tone != "completed") | BalanceState.nothing, _no_credits()),
             ),
+            ("packs", _packs()),
             ("key", rx.cond(ModelState.advice != "", _no_key())),
+            ("key_failed", _key_failed()),
             rx.fragment(),
         ),
         rx.cond(ChatState.trouble != "", _other()),
     )
+
+
+def _where_kept(words: str) -> rx.Var[str]:
+    """Where what was written is, if something was: a reply that was asked for again has nothing to keep."""
+    return rx.cond(ChatState.returned.text != "", words, "")
 
 
 def _no_credits() -> rx.Component:
@@ -41,19 +48,36 @@ def _no_credits() -> rx.Component:
         rx.el.p(
             "Your balance of ",
             rx.el.span(BalanceState.amount, class_name="num"),
-            " does not cover a reply. Your message is kept below and waits until you are back.",
+            " does not cover a reply.",
+            _where_kept(" Your message is kept below and waits until you are back."),
         ),
-        *_ways_to_go_on(),
+        *ways_to_go_on(),
         class_name="card wall",
         role="alert",
         custom_attrs=attrs("wall-credits"),
     )
 
 
+def _packs() -> rx.Component:
+    """Asked for before anything was sent."""
+    return rx.el.section(
+        rx.el.div(rx.el.h3("Buy credits"), sandbox_badge(), rx.el.span(class_name="grow"), _close(), class_name="row"),
+        rx.el.p(
+            "Your balance is ",
+            rx.el.span(BalanceState.amount, class_name="num"),
+            ". You come back to this place, and what you are writing waits here.",
+        ),
+        *ways_to_go_on(),
+        class_name="card wall",
+        role="region",
+        custom_attrs=attrs("wall-packs", "Buy credits"),
+    )
+
+
 def _no_key() -> rx.Component:
     return rx.el.section(
         rx.el.div(rx.el.h3("Add your API key first"), rx.el.span(class_name="grow"), _close(), class_name="row"),
-        rx.el.p(ModelState.advice, " Your message is kept below."),
+        rx.el.p(ModelState.advice, _where_kept(" Your message is kept below.")),
         rx.el.div(
             link(
                 "Add a key in Settings",
@@ -70,6 +94,26 @@ def _no_key() -> rx.Component:
     )
 
 
+def _key_failed() -> rx.Component:
+    return rx.el.section(
+        rx.el.div(rx.el.h3("Your own key was not accepted"), rx.el.span(class_name="grow"), _close(), class_name="row"),
+        rx.el.p("Nothing was charged, and nothing will be until you say how to go on."),
+        rx.el.div(
+            link(
+                "Replace the key",
+                to=f"{routes.SETTINGS}#payer",
+                class_name="button primary",
+                custom_attrs=attrs("to-replace-key"),
+            ),
+            *([_use_credits()] if settings().sells_credits else []),
+            class_name="row wrap",
+        ),
+        class_name="card wall",
+        role="alert",
+        custom_attrs=attrs("wall-key-failed"),
+    )
+
+
 def _use_credits() -> rx.Component:
     return rx.el.button(
         "Use credits instead",
@@ -80,7 +124,7 @@ def _use_credits() -> rx.Component:
     )
 
 
-def _ways_to_go_on() -> list[rx.Component]:
+def ways_to_go_on() -> list[rx.Component]:
     """What somebody without credits can do: buy some, or on a server that sells none pay with keys of their own."""
     if settings().sells_credits:
         return [pack_buttons(), no_overdraft_note()]
@@ -90,10 +134,34 @@ def _ways_to_go_on() -> list[rx.Component]:
     return [rx.el.p(NOT_SOLD, class_name="quiet"), rx.el.div(to_settings, class_name="row wrap")]
 
 
+def ways_past(wall: rx.Var[str] | str, trouble: rx.Var[str] | str) -> rx.Component:
+    """What stands in the way of something that was not a message, in its own words, and the next step.
+
+    ``wall`` is ``credits``, ``key`` or nothing; ``trouble`` is what to say.
+    """
+    to_settings = link("Add a key in Settings", to=routes.SETTINGS, class_name="button primary")
+    use_credits = [_use_credits()] if settings().sells_credits else []
+    return rx.cond(
+        trouble != "",
+        rx.el.section(
+            rx.el.p(icon("circle-alert"), rx.el.span(trouble, " You have not been charged."), class_name="row"),
+            rx.match(
+                wall,
+                ("credits", rx.el.div(*ways_to_go_on(), class_name="stack")),
+                ("key", rx.el.div(to_settings, *use_credits, class_name="row wrap")),
+                rx.fragment(),
+            ),
+            class_name="card wall",
+            role="alert",
+            custom_attrs=attrs("way-past"),
+        ),
+    )
+
+
 def _other() -> rx.Component:
     return rx.el.section(
         rx.el.p(icon("circle-alert"), rx.el.span(ChatState.trouble), class_name="row"),
-        rx.el.p("Your message is kept below. You have not been charged.", class_name="quiet"),
+        rx.el.p(_where_kept("Your message is kept below. "), "You have not been charged.", class_name="quiet"),
         class_name="card wall",
         role="alert",
         custom_attrs=attrs("wall-trouble"),
@@ -102,59 +170,3 @@ def _other() -> rx.Component:
 
 def _close() -> rx.Component:
     return icon_button("x", "Close", on_click=ChatState.dismiss_trouble)
-
-
-def first_step() -> rx.Component:
-    """In an empty chat, when nothing could pay for a reply yet: the two ways to begin."""
-    return rx.cond(
-        PreferencesState.loaded,
-        rx.cond(
-            PreferencesState.uses_credits,
-            rx.cond(BalanceState.loaded & BalanceState.nothing, _first_credits()),
-            rx.cond(SettingsState.loaded, rx.cond(SettingsState.has_keys, rx.fragment(), _choose_payer())),
-        ),
-    )
-
-
-def _choose_payer() -> rx.Component:
-    return rx.el.section(
-        rx.el.h3(
-            "How do you want to pay for replies?" if settings().sells_credits else "Replies are paid with your own keys"
-        ),
-        rx.el.div(
-            *([_begin_with_credits()] if settings().sells_credits else []),
-            link(
-                icon("key-round", 18),
-                rx.el.span("Use your own API keys", class_name="strong"),
-                rx.el.span("From Anthropic or OpenAI. They bill you.", class_name="quiet"),
-                to=routes.SETTINGS,
-                class_name="option",
-                custom_attrs=attrs("begin-own"),
-            ),
-            class_name="options",
-        ),
-        class_name="card first-step",
-        custom_attrs=attrs("first-step"),
-    )
-
-
-def _begin_with_credits() -> rx.Component:
-    return rx.el.button(
-        icon("wallet", 18),
-        rx.el.span("Buy credits", class_name="strong"),
-        rx.el.span("From $10. Every model, no accounts elsewhere.", class_name="quiet"),
-        type="button",
-        class_name="option",
-        on_click=[PreferencesState.set_api_key_mode("credits"), ModelState.load],
-        custom_attrs=attrs("begin-credits"),
-    )
-
-
-def _first_credits() -> rx.Component:
-    title = "Buy credits to begin" if settings().sells_credits else "You have no credits"
-    return rx.el.section(
-        rx.el.div(rx.el.h3(title), sandbox_badge(), class_name="row"),
-        *_ways_to_go_on(),
-        class_name="card first-step",
-        custom_attrs=attrs("first-credits"),
-    )

@@ -1,13 +1,16 @@
 """Reading and writing conversations. Every function takes the owner's id and finds nothing of anybody else's."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from projectloom import limits
 from projectloom.clock import now
-from projectloom.conversations.models import Conversation, Message, TitleBy
+from projectloom.conversations.attachments import attach_files, files_of
+from projectloom.conversations.models import Conversation, Message, Role, TitleBy
+from projectloom.conversations.tree import Node, Tree
+from projectloom.db import insert_once
 from projectloom.errors import InvalidInput, NotFound
 from projectloom.ids import new_id
 from projectloom.texts import is_storable
@@ -15,15 +18,20 @@ from projectloom.texts import is_storable
 UNTITLED = "New chat"
 
 
-def create_conversation(session: Session, *, user_id: str, first_text: str) -> Conversation:
+def create_conversation(session: Session, *, user_id: str, first_text: str, instructions: str = "") -> Conversation:
     """A new conversation, named after its first line until somebody names it better."""
-    moment = now()
-    row = Conversation(
-        id=new_id("conv"), user_id=user_id, title=title_of(first_text), created_at=moment, updated_at=moment
-    )
+    row = _unsaved(new_id("conv"), user_id, first_text)
+    row.instructions = instructions
     session.add(row)
     session.flush()
     return row
+
+
+def _unsaved(conversation_id: str, user_id: str, first_text: str) -> Conversation:
+    moment = now()
+    return Conversation(
+        id=conversation_id, user_id=user_id, title=title_of(first_text), created_at=moment, updated_at=moment
+    )
 
 
 def title_of(text: str) -> str:
@@ -34,27 +42,24 @@ def title_of(text: str) -> str:
     return line or UNTITLED
 
 
-def find_conversation(session: Session, *, user_id: str, conversation_id: str, deleted: bool = False) -> Conversation:
+def find_conversation(
+    session: Session, *, user_id: str, conversation_id: str, deleted: bool = False, begin: str | None = None
+) -> Conversation:
     """The person's conversation; with ``deleted`` one in the trash as well.
+
+    With ``begin`` one of that id is made where there is none, named as :func:`create_conversation` names it.
 
     Raises:
         NotFound: there is none, it is somebody else's, or it is in the trash.
     """
+    if begin is not None:
+        # Two first messages of one chat may come at once: the second finds what the first began.
+        fresh = _unsaved(conversation_id, user_id, begin)
+        insert_once(session, Conversation, fresh.model_dump(), key=["id"])
     row = session.get(Conversation, conversation_id) if is_storable(conversation_id) else None
     if row is None or row.user_id != user_id or (row.deleted_at is not None and not deleted):
         raise NotFound("There is no such conversation.")
     return row
-
-
-def list_conversations(session: Session, *, user_id: str, limit: int) -> list[Conversation]:
-    """The person's conversations, the latest first."""
-    query = (
-        select(Conversation)
-        .where(Conversation.user_id == user_id, col(Conversation.deleted_at).is_(None))
-        .order_by(col(Conversation.updated_at).desc(), col(Conversation.id).desc())
-        .limit(limit)
-    )
-    return list(session.exec(query).all())
 
 
 def rename(session: Session, *, user_id: str, conversation_id: str, title: str) -> None:
@@ -71,6 +76,27 @@ def rename(session: Session, *, user_id: str, conversation_id: str, title: str) 
     row.title, row.title_by = trimmed, TitleBy.PERSON
     session.add(row)
     session.flush()
+
+
+def instruct(session: Session, *, user_id: str, conversation_id: str, instructions: str) -> None:
+    """Let a conversation tell every model something first; nothing with an empty text.
+
+    Raises InvalidInput as :func:`clean_instructions`, NotFound as :func:`find_conversation`.
+    """
+    row = find_conversation(session, user_id=user_id, conversation_id=conversation_id)
+    row.instructions = clean_instructions(instructions)
+    session.add(row)
+    session.flush()
+
+
+def clean_instructions(written: str) -> str:
+    """Instructions as they are kept. Raises InvalidInput where they are too long or no text."""
+    trimmed = written.strip()
+    if len(trimmed) > limits.MAX_INSTRUCTIONS_CHARS:
+        raise InvalidInput(f"Instructions can have at most {limits.MAX_INSTRUCTIONS_CHARS:,} characters.")
+    if not is_storable(trimmed):
+        raise InvalidInput("The instructions have characters that are not valid text.")
+    return trimmed
 
 
 def name_by_model(session: Session, *, user_id: str, conversation_id: str, title: str | None) -> None:
@@ -99,12 +125,14 @@ def add_message(
     text: str,
     parent_id: str | None = None,
     turn_id: str | None = None,
+    begins: bool = False,
 ) -> Message:
     """Append a message and bring its conversation to the top of the list."""
     row = Message(
         id=new_id("msg"),
         conversation_id=conversation.id,
         parent_id=parent_id,
+        begins=begins,
         role=role,
         text=text,
         turn_id=turn_id,
@@ -115,6 +143,17 @@ def add_message(
     session.add(row)
     session.flush()
     return row
+
+
+def find_prompt(session: Session, *, conversation_id: str, text: str, digests: Sequence[str] = ()) -> Message | None:
+    """The last thing that the person said in a conversation with exactly these words and files."""
+    query = select(Message).where(
+        Message.conversation_id == conversation_id, Message.role == Role.USER, Message.text == text
+    )
+    rows = session.exec(query.order_by(col(Message.id).desc()).limit(limits.SAME_PROMPTS_LOOKED_AT)).all()
+    files = files_of(session, message_ids=[row.id for row in rows], pictures=False, texts=False)
+    same = (row for row in rows if [file.digest for file in files.get(row.id, ())] == list(digests))
+    return next(same, None)
 
 
 def write_reply(session: Session, *, turn_id: str, text: str) -> None:
@@ -132,56 +171,33 @@ def read_messages(session: Session, *, conversation_id: str) -> list[Message]:
     return list(session.exec(query).all())
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A conversation that a search found, and the text around the words; empty where only its title has them."""
-
-    conversation_id: str
-    title: str
-    message_id: str | None
-    snippet: str
+def read_tree(session: Session, *, conversation_id: str) -> Tree:
+    """A conversation's messages without their texts. The caller has found the conversation for its owner."""
+    query = select(Message.id, Message.parent_id, Message.begins, Message.role)
+    query = query.where(Message.conversation_id == conversation_id).order_by(col(Message.id))
+    return Tree([Node(*row) for row in session.exec(query).all()])
 
 
-def search_conversations(
-    session: Session, *, user_id: str, words: str, limit: int, besides: str | None = None
-) -> list[Found]:
-    """The person's conversations with ``words`` in a title or a message, the latest first; ``besides`` is left out.
-
-    What is looked for is taken as it is: no character in it stands for others.
-    """
-    wanted = words.strip()
-    if not wanted or not is_storable(wanted):
-        return []
-    said = exists().where(col(Message.conversation_id) == col(Conversation.id), _has(Message.text, wanted))
-    query = (
-        select(Conversation.id, Conversation.title)
-        .where(
-            Conversation.user_id == user_id,
-            col(Conversation.deleted_at).is_(None),
-            Conversation.id != (besides or ""),
-            or_(_has(Conversation.title, wanted), said),
-        )
-        .order_by(col(Conversation.updated_at).desc(), col(Conversation.id).desc())
-        .limit(limit)
-    )
-    return [_found(session, conversation_id, title, wanted) for conversation_id, title in session.exec(query).all()]
+def read_chosen(session: Session, *, conversation_id: str, ids: Sequence[str]) -> list[Message]:
+    """These messages of a conversation, in this order. The caller has found the conversation for its owner."""
+    query = select(Message).where(Message.conversation_id == conversation_id, col(Message.id).in_(ids))
+    found = {row.id: row for row in session.exec(query).all()}
+    return [found[message_id] for message_id in ids if message_id in found]
 
 
-def _has(column: str, words: str) -> ColumnElement[bool]:
-    return col(column).icontains(words, autoescape=True)
+def read_beginnings(session: Session, *, conversation_id: str, ids: Sequence[str]) -> dict[str, str]:
+    """How these messages of a conversation begin, in one line each, by id."""
+    query = select(Message.id, func.substr(Message.text, 1, limits.SNIPPET_CHARS))
+    query = query.where(Message.conversation_id == conversation_id, col(Message.id).in_(ids))
+    return {message_id: " ".join(words.split()) for message_id, words in session.exec(query).all()}
 
 
-def _found(session: Session, conversation_id: str, title: str, words: str) -> Found:
-    query = select(Message.id, Message.text).where(
-        Message.conversation_id == conversation_id, _has(Message.text, words)
-    )
-    first = session.exec(query.order_by(col(Message.id)).limit(1)).first()
-    if first is None:
-        return Found(conversation_id, title, None, "")
-    message_id, text = first
-    # Where lower case differs in length or between us and the database, the text's beginning has to do.
-    place = max(text.lower().find(words.lower()) - limits.SNIPPET_CHARS // 4, 0)
-    return Found(conversation_id, title, message_id, " ".join(text[place : place + limits.SNIPPET_CHARS].split()))
+def show_branch(session: Session, *, user_id: str, conversation_id: str, message_id: str) -> None:
+    """From now on show the branch with this message. Raises NotFound as the finders do."""
+    row = find_conversation(session, user_id=user_id, conversation_id=conversation_id)
+    row.tip_id = find_message(session, conversation_id=conversation_id, message_id=message_id).id
+    session.add(row)
+    session.flush()
 
 
 def find_message(session: Session, *, conversation_id: str, message_id: str) -> Message:
@@ -195,29 +211,23 @@ def find_message(session: Session, *, conversation_id: str, message_id: str) -> 
 def copy_branch(session: Session, *, user_id: str, conversation_id: str, message_id: str) -> Conversation:
     """A new conversation of the person's with copies of the messages up to and with the one named.
 
-    A copy belongs to no turn: the receipt stays with the original. Messages without text are left out.
+    A copy belongs to no turn: the receipt stays with the original. Its files it shares, and the conversation its
+    instructions. Messages without text or files are left out.
 
     Raises:
         NotFound: as in :func:`find_conversation` and :func:`find_message`.
     """
     origin = find_conversation(session, user_id=user_id, conversation_id=conversation_id)
     last = find_message(session, conversation_id=conversation_id, message_id=message_id)
-    chain = [row for row in _chain(session, last) if row.text]
-    branch = create_conversation(session, user_id=user_id, first_text=origin.title)
+    lead = read_tree(session, conversation_id=conversation_id).chain(last.id)
+    files = files_of(session, message_ids=lead, pictures=False, texts=False)
+    rows = read_chosen(session, conversation_id=conversation_id, ids=lead)
+    chain = [row for row in rows if row.text or row.id in files]
+    branch = create_conversation(session, user_id=user_id, first_text=origin.title, instructions=origin.instructions)
     branch.title_by = TitleBy.PERSON
     parent_id = None
     for row in chain:
         copy = add_message(session, conversation=branch, role=row.role, text=row.text, parent_id=parent_id)
+        attach_files(session, user_id=user_id, message_id=copy.id, files=files.get(row.id, ()))
         parent_id = copy.id
     return branch
-
-
-def _chain(session: Session, last: Message) -> list[Message]:
-    """The messages that lead to one, the oldest first. One that names no parent follows the one written before it."""
-    before = [row for row in read_messages(session, conversation_id=last.conversation_id) if row.id < last.id]
-    chain, parent_id = [last], last.parent_id
-    for row in reversed(before):
-        if parent_id is None or row.id == parent_id:
-            chain.append(row)
-            parent_id = row.parent_id
-    return chain[::-1]

@@ -54,7 +54,8 @@ def overview() -> str:
             f"{found.digests[one.version][:_DIGEST_CHARS]}  {one.card.source}{live}"
         )
     lines += [
-        f"proposal {one.id}  of {_time(one.created_at)}  {one.digest[:_DIGEST_CHARS]}  {one.source}"
+        f"proposal {one.id}  of {_time(one.created_at)}  {plain(found.markups[one.id or 0])} %  "
+        f"{one.digest[:_DIGEST_CHARS]}  {one.source}"
         for one in found.proposals
     ]
     return "\n".join(lines)

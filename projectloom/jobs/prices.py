@@ -1,7 +1,7 @@
 """What a starting server does about prices: the first card, the operator's markup, and word of newer prices."""
 
-from projectloom.billing.alerts import alert
 from projectloom.db import transaction
+from projectloom.mails.alerts import alert
 from projectloom.metering.cards import store_first_card
 from projectloom.metering.price_changes import follow_markup, propose_installed
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from projectloom.db import insert_once
@@ -89,6 +90,14 @@ def posted_credit(session: Session, *, user_id: str) -> Nanos:
     """What the journal says a person has, read from one row; nothing when their accounts were never opened."""
     query = select(LedgerAccount.posted_nanos).where(LedgerAccount.id == credits_address(user_id))
     return Nanos(session.exec(query).one_or_none() or 0)
+
+
+def all_debt(session: Session) -> Nanos:
+    """What everybody owes together. Reads every account: for now and then."""
+    query = select(func.coalesce(func.sum(-LedgerAccount.posted_nanos), 0)).where(
+        LedgerAccount.kind == AccountKind.DEBT, LedgerAccount.posted_nanos < 0
+    )
+    return Nanos(int(session.exec(query).one()))
 
 
 def _addresses(user_id: str) -> dict[AccountKind, str]:

@@ -6,6 +6,7 @@ wrong. What it trusts is rows that an earlier audit proved and that the database
 database's owner did to those behind its back, or what was dated back to hide, is left to the form that reads all.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -181,6 +182,13 @@ LEDGER_PROOFS = (
         "WHERE l.kind = 'paid' AND l.expires_at IS NOT NULL",
     ),
     Proof(
+        "what is revoked is taken from the one grant that it names, and never from credit that was bought",
+        ENTRIES,
+        "SELECT e.id FROM touched t JOIN journal_entries e ON e.id = t.id "
+        "JOIN lot_movements m ON m.entry_id = e.id JOIN credit_lots l ON l.id = m.lot_id WHERE e.kind = 'revocation' "
+        "AND (l.id <> e.cause OR l.kind <> 'promotional' OR m.amount_nanos >= 0)",
+    ),
+    Proof(
         "each captured hold has one capture entry of its amount, and no other hold has one",
         HOLDS,
         "SELECT h.id FROM touched t JOIN holds h ON h.id = t.id "
@@ -208,17 +216,20 @@ LEDGER_PROOFS = (
 
 def prove(session: Session, proofs: tuple[Proof, ...], since: Since | None = None) -> list[Check]:
     """Run proofs on the session's snapshot, in order: over what was touched since, or over everything."""
+    return list(proving(session, proofs, since))
+
+
+def proving(session: Session, proofs: tuple[Proof, ...], since: Since | None = None) -> Iterator[Check]:
+    """As :func:`prove`, one after the other."""
     connection = session.connection()
     counted: dict[Subject, int] = {}
-    checks: list[Check] = []
     for proof in proofs:
         if proof.subject not in counted:
             count = _statement("SELECT COUNT(*) FROM touched", proof.subject, since)
             counted[proof.subject] = connection.execute(count).scalar_one()
         offenders_sql = proof.offenders_sql if since is None else proof.touched_sql or proof.offenders_sql
         rows = connection.execute(_statement(offenders_sql, proof.subject, since)).fetchmany(OFFENDERS_SHOWN)
-        checks.append(Check(proof.name, counted[proof.subject], tuple(str(row[0]) for row in rows)))
-    return checks
+        yield Check(proof.name, counted[proof.subject], tuple(str(row[0]) for row in rows))
 
 
 def _statement(sql: str, subject: Subject, since: Since | None) -> TextClause:

@@ -1,4 +1,4 @@
-"""Credit that comes in: bought (a top-up) or given (a grant), each once."""
+"""Credit that comes in: bought (a top-up) or given (a grant), each once. And given credit that ends unspent."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,11 +6,13 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from projectloom.errors import NotFound, NotRevocable
 from projectloom.ledger.accounts import BREAKAGE, PROMOTIONS, STRIPE_CLEARING, credits_address, open_accounts
 from projectloom.ledger.journal import Line, Posted, post_entry
-from projectloom.ledger.lots import LotLeft, add_lot, draw
+from projectloom.ledger.lots import LotLeft, add_lot, draw, unpromised
 from projectloom.ledger.models import CreditLot, EntryKind, LedgerAccount, LotKind, LotMovement
 from projectloom.ledger.reversals import repay_debt
+from projectloom.money import Nanos
 
 # Reasons of grants that the server makes by itself.
 SIGN_UP_REASON = "sign_up"
@@ -93,23 +95,60 @@ def expire_lot(session: Session, *, lot_id: str, moment: datetime) -> Posted | N
     remaining = session.exec(select(CreditLot.remaining_nanos).where(CreditLot.id == lot_id)).one()
     if not remaining or account.posted_nanos - account.held_nanos < remaining:
         return None
-    # Credit that came back into an expired lot expires again, so the key counts what moved in it before.
-    moved = session.exec(select(func.count()).select_from(LotMovement).where(LotMovement.lot_id == lot_id)).one()
+    return _end_lot(session, lot, EntryKind.EXPIRY, amount_nanos=remaining, to=BREAKAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What was taken back of a lot."""
+
+    entry_id: str | None
+    """None where nothing could be taken."""
+    taken_nanos: Nanos
+    left_nanos: Nanos
+    """What stays, because running replies were promised it."""
+
+
+def revoke(session: Session, *, lot_id: str) -> Revoked:
+    """Take back what is left of a grant, as far as no running reply was promised it.
+
+    Held credit counts as spent in the order of lots, so a reply that runs takes no more of what was bought than it
+    would have without this. Nothing is taken from another lot, and none of it becomes debt. Once nothing is left, a
+    repetition takes nothing.
+
+    Raises:
+        NotFound: there is no such lot.
+        NotRevocable: it was bought, or came with a purchase: that goes back with a refund.
+    """
+    lot = session.get(CreditLot, lot_id)
+    if lot is None:
+        raise NotFound("There is no such credit.")
+    if lot.kind != LotKind.PROMOTIONAL:
+        raise NotRevocable
+    # Whoever spends from the account changes its row first, so nothing moves in its lots from here on.
+    account = session.get_one(LedgerAccount, lot.account_id, with_for_update=True, populate_existing=True)
+    remaining = session.exec(select(CreditLot.remaining_nanos).where(CreditLot.id == lot_id)).one()
+    taken = unpromised(session, lot=lot, held_nanos=account.held_nanos)
+    if not taken:
+        return Revoked(None, Nanos(0), Nanos(remaining))
+    posted = _end_lot(session, lot, EntryKind.REVOCATION, amount_nanos=taken, to=PROMOTIONS)
+    return Revoked(posted.entry_id, Nanos(taken), Nanos(remaining - taken))
+
+
+def _end_lot(session: Session, lot: CreditLot, kind: EntryKind, *, amount_nanos: int, to: str) -> Posted:
+    """Move an amount out of a lot to the operator's side."""
+    # Credit that comes back into a lot may leave it again, so the key counts what moved in it before.
+    moved = session.exec(select(func.count()).select_from(LotMovement).where(LotMovement.lot_id == lot.id)).one()
     posted = post_entry(
         session,
-        kind=EntryKind.EXPIRY,
-        idempotency_key=f"expiry:{lot_id}:{moved}",
-        cause=lot_id,
-        lines=(Line(lot.account_id, -remaining), Line(BREAKAGE, remaining)),
+        kind=kind,
+        idempotency_key=f"{kind}:{lot.id}:{moved}",
+        cause=lot.id,
+        lines=(Line(lot.account_id, -amount_nanos), Line(to, amount_nanos)),
     )
     if not posted.replayed:
-        draw(
-            session,
-            account_id=lot.account_id,
-            entry_id=posted.entry_id,
-            amount_nanos=remaining,
-            first=(LotLeft(lot_id, remaining),),
-        )
+        first = (LotLeft(lot.id, amount_nanos),)
+        draw(session, account_id=lot.account_id, entry_id=posted.entry_id, amount_nanos=amount_nanos, first=first)
     return posted
 
 

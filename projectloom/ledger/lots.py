@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from projectloom.ids import new_id
 from projectloom.ledger.models import CreditLot, JournalEntry, LotKind, LotMovement
 
+_never_last = case((col(CreditLot.expires_at).is_(None), 1), else_=0)
 _paid_last = case((col(CreditLot.kind) == LotKind.PAID, 1), else_=0)
 
 
@@ -61,6 +62,28 @@ def lots_of(session: Session, *, idempotency_key: str) -> tuple[LotLeft, ...]:
     return tuple(LotLeft(*row) for row in session.exec(query).all())
 
 
+def lots_left(session: Session, *, account_id: str, limit: int) -> list[CreditLot]:
+    """The account's lots that have something left, in the order in which they are spent."""
+    query = (
+        select(CreditLot)
+        .where(CreditLot.account_id == account_id, CreditLot.remaining_nanos > 0)
+        .order_by(_paid_last, _never_last, col(CreditLot.expires_at), col(CreditLot.id))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
+
+
+def unpromised(session: Session, *, lot: CreditLot, held_nanos: int) -> int:
+    """What of a lot no running reply was promised: what is left of it when all that is held is spent, in order."""
+    promised = held_nanos
+    for one in _in_order(session, lot.account_id):
+        spent = min(promised, one.remaining_nanos)
+        if one.id == lot.id:
+            return one.remaining_nanos - spent
+        promised -= spent
+    return 0
+
+
 def draw(
     session: Session, *, account_id: str, entry_id: str, amount_nanos: int, first: tuple[LotLeft, ...] = ()
 ) -> None:
@@ -69,15 +92,9 @@ def draw(
     Raises:
         RuntimeError: the lots hold less than the account; a broken invariant.
     """
-    never_last = case((col(CreditLot.expires_at).is_(None), 1), else_=0)
-    rows = session.exec(
-        select(CreditLot.id, CreditLot.remaining_nanos)
-        .where(CreditLot.account_id == account_id, CreditLot.remaining_nanos > 0)
-        .order_by(_paid_last, never_last, col(CreditLot.expires_at), col(CreditLot.id))
-    ).all()
     preferred = {lot.id for lot in first}
     wanted = amount_nanos
-    for lot in (*first, *(LotLeft(*row) for row in rows if row[0] not in preferred)):
+    for lot in (*first, *(lot for lot in _in_order(session, account_id) if lot.id not in preferred)):
         taken = min(wanted, lot.remaining_nanos)
         if taken:
             _move(session, lot_id=lot.id, entry_id=entry_id, amount_nanos=-taken)
@@ -95,6 +112,16 @@ def return_to_lots(session: Session, *, undone_entry_id: str, entry_id: str) -> 
     for lot_id, amount in session.exec(query.order_by(col(LotMovement.id))).all():
         _move(session, lot_id=lot_id, entry_id=entry_id, amount_nanos=-amount)
     session.flush()
+
+
+def _in_order(session: Session, account_id: str) -> list[LotLeft]:
+    """What is left in each of an account's lots, in the order in which they are spent."""
+    query = (
+        select(CreditLot.id, CreditLot.remaining_nanos)
+        .where(CreditLot.account_id == account_id, CreditLot.remaining_nanos > 0)
+        .order_by(_paid_last, _never_last, col(CreditLot.expires_at), col(CreditLot.id))
+    )
+    return [LotLeft(*row) for row in session.exec(query).all()]
 
 
 def _move(session: Session, *, lot_id: str, entry_id: str, amount_nanos: int) -> None:

@@ -45,6 +45,8 @@ class EntryKind(StrEnum):
     """Credit that paid off debt."""
     EXPIRY = "expiry"
     """Given credit that was not used in time."""
+    REVOCATION = "revocation"
+    """Given credit that the operator took back."""
 
 
 class HoldState(StrEnum):
@@ -145,7 +147,7 @@ class Hold(SQLModel, table=True):
     captured_nanos: int = Field(default=0, sa_type=NanosColumn)
     idempotency_key: str = Field(unique=True)
     input_hash: str
-    cause: str = Field(index=True)
+    cause: str
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -157,11 +159,10 @@ class CreditLot(SQLModel, table=True):
     __tablename__ = "credit_lots"
     __table_args__ = (
         CheckConstraint("remaining_nanos >= 0 AND remaining_nanos <= amount_nanos", name="remaining_within"),
-        Index("ix_credit_lots_account_id_remaining", "account_id", "remaining_nanos"),
     )
 
     id: str = Field(primary_key=True)
-    account_id: str = Field(foreign_key="ledger_accounts.id")
+    account_id: str = Field(foreign_key="ledger_accounts.id", index=True)
     entry_id: str = Field(foreign_key="journal_entries.id", index=True)
     kind: str = Field(sa_type=String)
     amount_nanos: int = Field(sa_type=NanosColumn)

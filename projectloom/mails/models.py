@@ -34,12 +34,27 @@ class MailKind(StrEnum):
     """A cap that the person set is used to 50, 80 or 100 per cent."""
     EXPIRY = "expiry"
     """Given credit is about to expire."""
+    CONFIRM_EMAIL = "confirm_email"
+    """A link by which a person confirms their address."""
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a kind
+    """A link by which a person chooses another password."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of a kind
+    """A person's password is another now."""
     ALERT = "alert"
     """The operator must look at something."""
+    ALERT_WEBHOOK = "alert_webhook"
+    """The same, told to the operator's webhook."""
+
+
+SECRET_KINDS = frozenset({MailKind.CONFIRM_EMAIL, MailKind.RESET_PASSWORD})
+"""Mails by which somebody who reads them can act: nothing is kept of what they said once they are sent or given up."""
 
 
 class MailOut(SQLModel, table=True):
-    """One mail to one person or to the operator. Kept once it is sent: its key keeps it from being written again."""
+    """One mail to one person or to the operator, or one call of the operator's webhook.
+
+    Kept once it is sent: its key keeps it from being written again.
+    """
 
     __tablename__ = "mail_outbox"
     __table_args__ = (Index("ix_mail_outbox_sent_at_next_try_at", "sent_at", "next_try_at"),)

@@ -5,7 +5,8 @@ Both wait no longer than the named time for each answer. Call them in a thread, 
 
 import smtplib
 import ssl
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -78,6 +79,17 @@ def post_mail(mail: MailOut) -> None:
 
 
 def _to_server(message: EmailMessage, to: str) -> None:
+    with open_server() as server:
+        server.send_message(message, from_addr=settings().smtp_from, to_addrs=[to])
+
+
+@contextmanager
+def open_server() -> Generator[smtplib.SMTP]:
+    """The configured mail server, ready to take a mail.
+
+    Raises:
+        OSError: it does not answer, or (SMTPException) refuses what is configured.
+    """
     known = settings()
     host, port, limit = known.smtp_host or "", known.smtp_port, limits.MAIL_TIMEOUT_SECONDS
     if port == _TLS_PORT:
@@ -89,7 +101,7 @@ def _to_server(message: EmailMessage, to: str) -> None:
             server.starttls(context=ssl.create_default_context())
         if known.smtp_username and known.smtp_password:
             server.login(known.smtp_username, known.smtp_password.get_secret_value())
-        server.send_message(message, from_addr=known.smtp_from, to_addrs=[to])
+        yield server
     finally:
         # What was accepted stays accepted, however the server says goodbye.
         with suppress(OSError):

@@ -1,8 +1,6 @@
 """Proofs that turns, holds and usage records agree."""
 
-from sqlmodel import Session
-
-from projectloom.ledger.audit import HOLDS, Check, Proof, Since, Subject, prove
+from projectloom.ledger.audit import HOLDS, Proof, Subject
 
 # A turn that was open for long ends with its hold, whose cause it is, or leaves a usage record.
 _TURNS = Subject(
@@ -65,8 +63,3 @@ METERING_PROOFS = (
         "WHERE w.funding <> 'credits' AND (w.hold_id IS NOT NULL OR w.held_nanos <> 0 OR u.charged_nanos <> 0)",
     ),
 )
-
-
-def audit_metering(session: Session, since: Since | None = None) -> list[Check]:
-    """Prove that turns, holds and usage records agree."""
-    return prove(session, METERING_PROOFS, since)

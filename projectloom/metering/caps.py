@@ -4,9 +4,10 @@ A cap counts what was charged in its window and what running replies may still t
 pass it together. Days and months are UTC's, by the database's clock. Callers hold the lock on the person's account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from sqlmodel import Session, col, delete, func, select
 
@@ -14,17 +15,22 @@ from projectloom import limits
 from projectloom.clock import next_month, start_of_day, start_of_month
 from projectloom.db import database_now, reading, transaction
 from projectloom.errors import CapReached, InvalidInput
-from projectloom.metering.models import OPEN_STATES, CapScope, SpendingCap, Turn, UsageRecord
+from projectloom.metering.models import CapScope, SpendingCap, Turn, UsageRecord, is_open
 from projectloom.money import Nanos, format_usd, from_usd
 
 WORDS = {CapScope.DAY: "daily", CapScope.MONTH: "monthly", CapScope.CONVERSATION: "per-conversation"}
 
 
 @dataclass(frozen=True, slots=True)
-class CapView:
-    """One cap and how far it is used. ``resets_at`` is None for a conversation's, which never starts anew."""
+class Cap:
+    """A limit of what may be spent and how far it is used. ``resets_at`` is None for one that never starts anew."""
 
-    scope: CapScope
+    endless: ClassVar[str] = "It never starts anew."
+    """Said of a limit that does not."""
+    change: ClassVar[str] = "You can change your caps in the settings"
+    """What can be done about it, up to the address."""
+
+    scope: str
     limit_nanos: Nanos
     spent_nanos: Nanos
     """What was charged in the window."""
@@ -33,16 +39,35 @@ class CapView:
     resets_at: datetime | None
 
     @property
+    def title(self) -> str:
+        """What a mail and a refusal call it, within a sentence."""
+        return "the limit"
+
+    @property
     def renewal(self) -> str:
         """When it starts anew, as a sentence."""
         if self.resets_at is None:
-            return "It counts each conversation by itself, so another one begins at zero."
+            return self.endless
         return f"It starts anew on {self.resets_at.day} {self.resets_at:%B} at {self.resets_at:%H:%M} UTC."
 
     @property
     def left_nanos(self) -> Nanos:
         """What another reply may cost at most."""
         return Nanos(max(self.limit_nanos - self.spent_nanos - self.held_nanos, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class CapView(Cap):
+    """One of a person's caps. That for conversations never starts anew."""
+
+    endless: ClassVar[str] = "It counts each conversation by itself, so another one begins at zero."
+
+    scope: CapScope
+
+    @property
+    def title(self) -> str:
+        """As a mail and a refusal call it."""
+        return f"your {WORDS[self.scope]} cap"
 
 
 def read_caps(user_id: str, conversation_id: str | None = None) -> list[CapView]:
@@ -85,14 +110,15 @@ def caps_of(session: Session, *, user_id: str, conversation_id: str | None) -> l
     ]
 
 
-def tightest(caps: list[CapView]) -> CapView | None:
+def tightest(caps: Sequence[Cap]) -> Cap | None:
     """The cap that leaves the least; None when there is none."""
     return min(caps, key=lambda cap: cap.left_nanos, default=None)
 
 
-def refusal(cap: CapView) -> CapReached:
+def refusal(cap: Cap) -> CapReached:
     """The refusal of a reply that a cap does not cover: which cap, what is left of it, and when it starts anew."""
-    words = f"Your {WORDS[cap.scope]} cap of {format_usd(cap.limit_nanos)} leaves {format_usd(cap.left_nanos)}."
+    title = cap.title[:1].upper() + cap.title[1:]
+    words = f"{title} of {format_usd(cap.limit_nanos)} leaves {format_usd(cap.left_nanos)}."
     return CapReached(
         f"{words} {cap.renewal}",
         scope=cap.scope,
@@ -106,9 +132,7 @@ def _view(
     session: Session, scope: CapScope, limit: int, *, user_id: str, conversation_id: str | None, moment: datetime
 ) -> CapView:
     spent = select(func.coalesce(func.sum(UsageRecord.charged_nanos), 0)).where(UsageRecord.user_id == user_id)
-    held = select(func.coalesce(func.sum(Turn.held_nanos), 0)).where(
-        Turn.user_id == user_id, col(Turn.state).in_(OPEN_STATES)
-    )
+    held = select(func.coalesce(func.sum(Turn.held_nanos), 0)).where(Turn.user_id == user_id, is_open())
     resets_at = None
     match scope:
         case CapScope.DAY:

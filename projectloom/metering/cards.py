@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from projectloom import limits
 from projectloom.config import settings
-from projectloom.db import UtcDateTime, database_now, insert_once, transaction
+from projectloom.db import UtcDateTime, database_now, insert_once, reading, transaction
 from projectloom.errors import DatabaseUnavailable
 from projectloom.metering.models import PriceCardVersion
 from projectloom.pricing import PriceCard, card_from_genai_prices, digest, from_json, to_json
@@ -60,6 +60,12 @@ def current_card(session: Session) -> VersionedCard:
     if session.get_bind().dialect.name == "postgresql":
         return _found(session, _NOW_IN_POSTGRES, {})
     return card_at(session, database_now(session))
+
+
+def card_in_force() -> VersionedCard:
+    """As :func:`current_card`, for whoever only shows it."""
+    with reading() as session:
+        return current_card(session)
 
 
 def card_at(session: Session, moment: datetime) -> VersionedCard:

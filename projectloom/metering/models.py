@@ -6,11 +6,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, false
-from sqlmodel import Field, SQLModel
+from sqlalchemy import CheckConstraint, ColumnElement, Index, String, Text, UniqueConstraint, false, literal_column
+from sqlmodel import Field, SQLModel, col
 
 from projectloom.clock import now
-from projectloom.db import NanosColumn, SerialColumn, UtcDateTime
+from projectloom.db import NanosColumn, SerialColumn, UtcDateTime, partial_index
 
 
 class Funding(StrEnum):
@@ -61,6 +61,14 @@ class CapScope(StrEnum):
     CONVERSATION = "conversation"
 
 
+class KeyScope(StrEnum):
+    """What a limit of an API key counts over."""
+
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+
 class PriceCardVersion(SQLModel, table=True):
     """One version of the price card. Inserted, never changed."""
 
@@ -95,10 +103,18 @@ class Turn(SQLModel, table=True):
         CheckConstraint("(funding = 'credits') = (hold_id IS NOT NULL)", name="credits_have_a_hold"),
         Index("ix_turns_state_lease_until", "state", "lease_until"),
         Index("ix_turns_conversation_id", "conversation_id"),
+        # Asked before each reply, so they hold no more than what is asked for.
+        partial_index("ix_turns_open", "user_id", where="state IN ('held', 'streaming')"),
+        partial_index(
+            "ix_turns_stopped",
+            "user_id",
+            "lease_until",
+            where="state = 'voided' AND completion = 'stopped' AND funding = 'credits'",
+        ),
     )
 
     id: str = Field(primary_key=True)
-    user_id: str = Field(foreign_key="users.id", index=True)
+    user_id: str = Field(foreign_key="users.id")
     conversation_id: str | None = Field(default=None, foreign_key="conversations.id")
     client_request_id: str | None = None
     """The client's own id of the request: the same one is the same turn."""
@@ -127,8 +143,15 @@ class Turn(SQLModel, table=True):
     """Until when, by the database's clock, its process vouches for it; afterwards recovery resolves it."""
     stop_requested: bool = False
     """Somebody pressed Stop; the process that runs it sees it at its next checkpoint."""
+    api_key_id: str | None = Field(default=None, foreign_key="api_keys.id")
+    """The key of the person's that it came with, if one did."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def is_open() -> ColumnElement[bool]:
+    """The condition that a turn has not ended, in the words of the index of such turns."""
+    return col(Turn.state).in_([literal_column(f"'{state.value}'") for state in OPEN_STATES])
 
 
 class SpendingCap(SQLModel, table=True):
@@ -149,6 +172,17 @@ class UsageRecord(SQLModel, table=True):
     __table_args__ = (
         Index("ix_usage_records_user_id_created_at", "user_id", "created_at"),
         Index("ix_usage_records_conversation_id", "conversation_id"),
+        # What a key spent in a window is read from the index alone. What came without a key is not in it.
+        partial_index(
+            "ix_usage_records_api_key_id_created_at",
+            "api_key_id",
+            "created_at",
+            "charged_nanos",
+            where="api_key_id IS NOT NULL",
+        ),
+        partial_index(
+            "ix_usage_records_lost", "user_id", "created_at", where="charged_nanos = 0 AND funding = 'credits'"
+        ),
     )
 
     id: str = Field(primary_key=True)
@@ -179,4 +213,6 @@ class UsageRecord(SQLModel, table=True):
     price_version: int = Field(foreign_key="price_card_versions.version")
     hold_id: str | None = Field(default=None, foreign_key="holds.id", unique=True)
     entry_id: str | None = Field(default=None, foreign_key="journal_entries.id")
+    api_key_id: str | None = Field(default=None, foreign_key="api_keys.id")
+    """The key of the person's that its turn came with, if one did."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

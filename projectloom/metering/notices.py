@@ -1,7 +1,5 @@
 """What people are told about their spending: that little is left, at most once a day, and how far a cap is used."""
 
-from typing import Any
-
 from sqlmodel import Session
 
 from projectloom import limits, routes
@@ -11,7 +9,8 @@ from projectloom.config import settings
 from projectloom.ledger.accounts import posted_credit
 from projectloom.mails.models import MailKind
 from projectloom.mails.outbox import put_mail
-from projectloom.metering.caps import WORDS, CapView, caps_of
+from projectloom.metering.caps import Cap, caps_of
+from projectloom.metering.key_caps import key_caps_of
 from projectloom.money import format_usd
 
 CAP_ALERT_PERCENTS = (50, 80, 100)
@@ -45,23 +44,43 @@ def tell_low_balance(session: Session, *, user_id: str, charged_nanos: int) -> N
 def tell_caps(session: Session, *, user_id: str, conversation_id: str | None, charged_nanos: int) -> None:
     """After a charge that is recorded already, write a mail for each cap that it brought to 50, 80 or 100 per cent."""
     for cap in caps_of(session, user_id=user_id, conversation_id=conversation_id):
-        before = cap.spent_nanos - charged_nanos
-        passed = [p for p in CAP_ALERT_PERCENTS if before * 100 < cap.limit_nanos * p <= cap.spent_nanos * 100]
-        to = email_of(session, user_id=user_id) if passed else None
-        if to is not None:
-            put_mail(session, user_id=user_id, to=to, **_cap_mail(user_id, cap, passed[-1], conversation_id))
+        _tell(
+            session,
+            cap,
+            user_id=user_id,
+            charged_nanos=charged_nanos,
+            counted=f"{cap.scope}:{_window(cap) or conversation_id}",
+        )
 
 
-def _cap_mail(user_id: str, cap: CapView, percent: int, conversation_id: str | None) -> dict[str, Any]:
-    name, limit = WORDS[cap.scope], format_usd(cap.limit_nanos)
-    window = conversation_id if cap.resets_at is None else cap.resets_at.isoformat()
-    body = (
-        f"You set a {name} cap of {limit}, and {format_usd(cap.spent_nanos)} is spent. {cap.renewal}",
-        f"You can change your caps in the settings: {settings().public_url}{routes.SETTINGS}\n",
+def tell_key_caps(session: Session, *, user_id: str, key_id: str, charged_nanos: int) -> None:
+    """As :func:`tell_caps`, for the limits of the key that the reply came with."""
+    for cap in key_caps_of(session, key_id):
+        _tell(
+            session, cap, user_id=user_id, charged_nanos=charged_nanos, counted=f"{key_id}:{cap.scope}:{_window(cap)}"
+        )
+
+
+def _window(cap: Cap) -> str | None:
+    return cap.resets_at.isoformat() if cap.resets_at else None
+
+
+def _tell(session: Session, cap: Cap, *, user_id: str, charged_nanos: int, counted: str) -> None:
+    """``counted`` tells limits, and the windows of one, from each other: each is told of by itself."""
+    before = cap.spent_nanos - charged_nanos
+    passed = [p for p in CAP_ALERT_PERCENTS if before * 100 < cap.limit_nanos * p <= cap.spent_nanos * 100]
+    to = email_of(session, user_id=user_id) if passed else None
+    if to is None:
+        return
+    put_mail(
+        session,
+        user_id=user_id,
+        to=to,
+        kind=MailKind.CAP,
+        subject=f"{passed[-1]} % of {cap.title} is used",
+        body=(
+            f"You set {cap.title} to {format_usd(cap.limit_nanos)}, and {format_usd(cap.spent_nanos)} is spent. "
+            f"{cap.renewal}\n\n{cap.change}: {settings().public_url}{routes.SETTINGS}\n"
+        ),
+        dedupe_key=f"cap:{user_id}:{counted}:{cap.limit_nanos}:{passed[-1]}",
     )
-    return {
-        "kind": MailKind.CAP,
-        "subject": f"{percent} % of your {name} cap is used",
-        "body": "\n\n".join(body),
-        "dedupe_key": f"cap:{user_id}:{cap.scope}:{window}:{cap.limit_nanos}:{percent}",
-    }

@@ -8,35 +8,57 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from projectloom import limits
+from projectloom.accounts.api_keys import living_api_key
+from projectloom.accounts.users import is_confirmed
 from projectloom.clock import now, start_of_day
 from projectloom.config import settings
-from projectloom.conversations.chats import add_message, create_conversation, find_conversation
-from projectloom.conversations.models import Message, Role
+from projectloom.conversations.models import Message
 from projectloom.db import database_now, insert_once, transaction
-from projectloom.errors import BudgetReached, CapReached, IdempotencyConflict, InsufficientCredits, TooManyRequests
+from projectloom.errors import (
+    BudgetReached,
+    CapReached,
+    DayCeilingReached,
+    EmailUnconfirmed,
+    IdempotencyConflict,
+    InsufficientCredits,
+    LoomError,
+    TooManyRequests,
+    Unauthorized,
+)
 from projectloom.ids import new_id
-from projectloom.ledger.accounts import lock_accounts
+from projectloom.ledger.accounts import lock_accounts, posted_credit
 from projectloom.ledger.holds import authorize
-from projectloom.metering.cards import current_card
-from projectloom.metering.models import OPEN_STATES, Funding, Turn, UsageRecord
+from projectloom.metering.begun import Begun, begun_of
+from projectloom.metering.cards import card_version, current_card
+from projectloom.metering.day_ceiling import check_day_ceiling, note_refused
+from projectloom.metering.exchanges import place_of
+from projectloom.metering.models import Completion, Funding, Turn, TurnState, UsageRecord, is_open
+from projectloom.metering.own_key_caps import lock_limited_keys
 from projectloom.metering.payers import model_and_key, payer_of
-from projectloom.metering.requests import TurnRequest, check_request, hash_of
+from projectloom.metering.requests import TurnRequest, asked_of, check_request, hash_of
 from projectloom.metering.terms import Asked, Terms, terms_of
-from projectloom.pricing import PricedModel
-from projectloom.providers import ChatCall, EmbeddingCall
+from projectloom.metering.unpriced import note_unpriced
+from projectloom.metering.wire_calls import wire_call
+from projectloom.money import Nanos
+from projectloom.pricing import PriceCard, PricedModel
+from projectloom.providers import ChatCall, EmbeddingCall, WireCall
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A committed turn, ready for its provider. ``call`` is None when the same request opened it before."""
 
-    turn: Turn
+    turn: Begun
     message_id: str
     """The reply's message; empty where the exchange is not kept."""
-    call: ChatCall | EmbeddingCall | None = field(repr=False)
+    call: ChatCall | EmbeddingCall | WireCall | None = field(repr=False)
+    card: PriceCard = field(repr=False)
+    """The card of the turn's price version."""
+    balance_nanos: Nanos | None = None
+    """What the person had posted when it was opened; None where credits do not pay."""
 
 
 def open_turn(request: TurnRequest) -> Opened:
@@ -45,10 +67,14 @@ def open_turn(request: TurnRequest) -> Opened:
     Raises:
         InvalidInput, TooLarge, PromptTooLong, UnknownModel, NotFound: the request cannot be served.
         MissingApiKey: own-key funding without a key. CreditsUnavailable: credits, but the operator has no key.
-        InsufficientCredits, CapReached: the balance, or a cap of the person's, does not cover a useful reply.
+        Unauthorized: the person's API key that it came with was revoked.
+        EmailUnconfirmed: credits, and the person's address is not confirmed where it has to be.
+        InsufficientCredits, CapReached: the balance, or a cap of the person's or their key's, does not cover a useful
+            reply.
         BudgetReached: what the request itself allows does not cover one.
         IdempotencyConflict: the client's request id came before with other input.
         TooManyRequests: too many of the person's replies are being written.
+        DayCeilingReached: the operator pays for no further reply today.
         CountFirst: money is tight, and the prompt is to be counted by its provider before this is asked again.
     """
     check_request(request)
@@ -57,6 +83,12 @@ def open_turn(request: TurnRequest) -> Opened:
     except _SameRequestWon:
         # The other one has committed, so this time it is found.
         return _open_turn(request)
+    except DayCeilingReached:
+        note_refused()
+        raise
+    except LoomError as refusal:
+        note_unpriced(refusal, request.model)
+        raise
 
 
 def check_open(session: Session, request: TurnRequest) -> str:
@@ -65,7 +97,7 @@ def check_open(session: Session, request: TurnRequest) -> str:
     Raises what :func:`open_turn` raises.
     """
     check_request(request)
-    asked, _ = _asked(session, request)
+    asked, _ = _asked(session, request, payer_of(session, request))
     _check_running(session, request.user_id)
     terms_of(session, asked)
     return asked.model.id
@@ -88,43 +120,48 @@ class _SameRequestWon(Exception):
 
 def _open_turn(request: TurnRequest) -> Opened:
     with transaction() as session:
-        asked, api_key = _asked(session, request)
-        hashed = hash_of(request)
-        if asked.funding == Funding.CREDITS:
+        funding, hashed = payer_of(session, request), hash_of(request)
+        if funding == Funding.CREDITS:
             # Before looking for the same request: to insert it a second time would wait for the turn's settlement,
             # which waits for this lock.
             lock_accounts(session, user_id=request.user_id)
+        elif funding == Funding.OWN_KEY:
+            lock_limited_keys(session, user_id=request.user_id)
         known = _same_request(session, request, hashed)
         if known is not None:
+            # Nothing is asked of it any more: what it needed then may be gone.
             return known
+        asked, api_key = _asked(session, request, funding)
         _check_running(session, request.user_id)
-        if asked.funding == Funding.CREDITS:
+        if funding == Funding.CREDITS:
             _check_losses(session, request.user_id)
         return _record(session, request, asked, api_key=api_key, hashed=hashed)
 
 
-def _asked(session: Session, request: TurnRequest) -> tuple[Asked, str]:
+def _asked(session: Session, request: TurnRequest, funding: Funding) -> tuple[Asked, str]:
     """What the turn's terms depend on, and the key that pays the provider."""
+    _check_key(session, request)
+    if funding == Funding.CREDITS and not may_spend(session, request.user_id):
+        raise EmailUnconfirmed("Please confirm your e-mail before you spend credit. The settings send you the link.")
     versioned = current_card(session)
-    funding = payer_of(session, request)
     model, api_key = model_and_key(session, request, versioned, funding)
-    asked = Asked(
-        user_id=request.user_id,
-        versioned=versioned,
-        model=model,
-        funding=funding,
-        messages=request.messages,
-        conversation_id=request.conversation_id,
-        max_tokens=request.max_tokens,
-        tools=request.tools,
-        most_nanos=request.most_nanos,
-        counted_input=request.counted_input,
-    )
-    return asked, api_key
+    return asked_of(request, versioned, model, funding), api_key
+
+
+def may_spend(session: Session, user_id: str) -> bool:
+    """Whether nothing but money limits what a person spends: where it is asked for, their address is confirmed."""
+    return settings().confirm_email == "off" or is_confirmed(session, user_id=user_id)
+
+
+def _check_key(session: Session, request: TurnRequest) -> None:
+    """Refuse a key that was revoked since its caller was let in, or in the middle of a longer work."""
+    key_id = request.api_key_id
+    if key_id is not None and living_api_key(session, user_id=request.user_id, key_id=key_id) is None:
+        raise Unauthorized("That API key was revoked.")
 
 
 def _check_running(session: Session, user_id: str) -> None:
-    query = select(func.count()).select_from(Turn).where(Turn.user_id == user_id, col(Turn.state).in_(OPEN_STATES))
+    query = select(func.count()).select_from(Turn).where(Turn.user_id == user_id, is_open())
     if session.exec(query).one() >= limits.MAX_RUNNING_TURNS_PER_PERSON:
         raise TooManyRequests("Too many replies are being written at once. Please wait for one to end.", retry_after=5)
 
@@ -137,10 +174,24 @@ def _check_losses(session: Session, user_id: str) -> None:
         UsageRecord.charged_nanos == 0,
         UsageRecord.created_at >= start_of_day(database_now(session)),
     )
-    if session.exec(lost).one() >= limits.HOUSE_LOSS_NANOS:
+    if session.exec(lost).one() >= limits.HOUSE_LOSS_NANOS or _stopped_today(session, user_id) >= limits.EMPTY_STOPS:
         raise TooManyRequests(
             "Too many of your replies brought nothing today. Please try again tomorrow.", retry_after=3_600
         )
+
+
+def _stopped_today(session: Session, user_id: str) -> int:
+    """Replies that were stopped before their first word. Their providers charge for thoughts that they never tell."""
+    today = start_of_day(database_now(session))
+    # By the index of leases, which leaves out what ended on other days.
+    stopped = select(func.count()).where(
+        Turn.state == TurnState.VOIDED,
+        Turn.lease_until >= today,
+        Turn.user_id == user_id,
+        Turn.completion == Completion.STOPPED,
+        Turn.funding == Funding.CREDITS,
+    )
+    return session.exec(stopped).one()
 
 
 def _same_request(session: Session, request: TurnRequest, hashed: str) -> Opened | None:
@@ -153,12 +204,13 @@ def _same_request(session: Session, request: TurnRequest, hashed: str) -> Opened
     if turn.input_hash != hashed:
         raise IdempotencyConflict
     message_id = session.exec(select(Message.id).where(Message.turn_id == turn.id)).one_or_none()
-    return Opened(turn, message_id or "", None)
+    return Opened(begun_of(turn), message_id or "", None, card_version(session, turn.price_version))
 
 
 def _terms(session: Session, request: TurnRequest, asked: Asked, api_key: str) -> Terms:
     """The terms by our own bound, unless they are tight and the provider's count may sharpen them."""
     counts = asked.model.provider == "anthropic" and request.counted_input is None and asked.funding == Funding.CREDITS
+    counts = counts and request.wire is None
     try:
         terms = terms_of(session, asked)
     except (InsufficientCredits, CapReached, BudgetReached) as error:
@@ -173,8 +225,10 @@ def _terms(session: Session, request: TurnRequest, asked: Asked, api_key: str) -
 
 def _record(session: Session, request: TurnRequest, asked: Asked, *, api_key: str, hashed: str) -> Opened:
     terms, model, funding = _terms(session, request, asked, api_key), asked.model, asked.funding
+    if funding != Funding.OWN_KEY:
+        check_day_ceiling(session, hold_nanos=terms.hold_nanos)
     turn_id, moment = request.turn_id or new_id("turn"), now()
-    conversation_id, message_id = _place(session, request, turn_id)
+    conversation_id, message_id = place_of(session, request, turn_id)
     hold_id = None
     if funding == Funding.CREDITS:
         hold = authorize(
@@ -204,13 +258,19 @@ def _record(session: Session, request: TurnRequest, asked: Asked, *, api_key: st
         held_nanos=terms.hold_nanos,
         lease_until=database_now(session) + timedelta(seconds=limits.TURN_LEASE_SECONDS),
         created_at=moment,
+        api_key_id=request.api_key_id,
     )
     if not insert_once(session, Turn, turn.model_dump(), key=["user_id", "client_request_id"]):
         raise _SameRequestWon
-    return Opened(turn, message_id, _call(request, terms, model, api_key))
+    balance = posted_credit(session, user_id=request.user_id) if funding == Funding.CREDITS else None
+    return Opened(begun_of(turn), message_id, call_of(request, terms, asked, api_key), asked.versioned.card, balance)
 
 
-def _call(request: TurnRequest, terms: Terms, model: PricedModel, api_key: str) -> ChatCall | EmbeddingCall:
+def call_of(request: TurnRequest, terms: Terms, asked: Asked, api_key: str) -> ChatCall | EmbeddingCall | WireCall:
+    """What the provider is asked, within the terms."""
+    model = asked.model
+    if request.wire is not None:
+        return wire_call(request.wire, terms, asked.funding, api_key)
     if request.wants_vectors:
         texts = tuple(message.text for message in request.messages)
         base_url = settings().provider_base(model.provider)
@@ -227,25 +287,3 @@ def _chat_call(request: TurnRequest, model: PricedModel, api_key: str, *, max_to
         base_url=settings().provider_base(model.provider),
         tools=request.tools,
     )
-
-
-def _place(session: Session, request: TurnRequest, turn_id: str) -> tuple[str | None, str]:
-    """Where the turn belongs: its conversation and, where the exchange is kept, its reply's message."""
-    if request.kept:
-        return _keep_exchange(session, request, turn_id)
-    if request.conversation_id is not None:
-        find_conversation(session, user_id=request.user_id, conversation_id=request.conversation_id)
-    return request.conversation_id, ""
-
-
-def _keep_exchange(session: Session, request: TurnRequest, turn_id: str) -> tuple[str, str]:
-    prompt = request.messages[-1].text
-    if request.conversation_id is None:
-        conversation = create_conversation(session, user_id=request.user_id, first_text=prompt)
-    else:
-        conversation = find_conversation(session, user_id=request.user_id, conversation_id=request.conversation_id)
-    asked = add_message(session, conversation=conversation, role=Role.USER, text=prompt)
-    reply = add_message(
-        session, conversation=conversation, role=Role.ASSISTANT, text="", parent_id=asked.id, turn_id=turn_id
-    )
-    return conversation.id, reply.id

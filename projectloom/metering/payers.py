@@ -58,7 +58,11 @@ def _key_for(session: Session, request: TurnRequest, provider: ProviderName, fun
     if funding != Funding.OWN_KEY:
         return settings().operator_key(provider)
     return request.own_keys.get(provider) or open_key(
-        session, user_id=request.user_id, provider=provider, master_secret=settings().master_secret
+        session,
+        user_id=request.user_id,
+        provider=provider,
+        master_secret=settings().master_secret,
+        previous=settings().previous_secrets,
     )
 
 

@@ -5,6 +5,7 @@ command, or by setting another markup.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -25,6 +26,7 @@ from projectloom.metering.cards import (
     store_version,
 )
 from projectloom.metering.models import PriceProposal
+from projectloom.metering.price_checks import check_offer
 from projectloom.metering.price_diff import Change, changes
 from projectloom.pricing import PriceCard, card_from_genai_prices, digest, from_json, to_json
 
@@ -62,13 +64,20 @@ class PriceHistory:
     versions: list[VersionedCard]
     digests: dict[int, str]
     proposals: list[PriceProposal]
+    markups: dict[int, Decimal]
+    """The markup of each proposal in per cent, by its id."""
 
 
-def propose(*, markup_percent: Decimal | None = None, file: Path | None = None) -> Compared:
+def propose(
+    *,
+    markup_percent: Decimal | None = None,
+    file: Path | None = None,
+    note: Callable[[Session, Compared], None] | None = None,
+) -> Compared:
     """Keep a card as a proposal unless it is like the live one: the installed prices, or a file in the card's format.
 
     The markup is the one given, else the operator's setting. The same card is proposed once; its first proposal is
-    then named again.
+    then named again. ``note`` writes down within the same transaction who did it.
 
     Raises:
         InvalidInput: no usable card can be made of it.
@@ -77,10 +86,13 @@ def propose(*, markup_percent: Decimal | None = None, file: Path | None = None) 
     with transaction() as session:
         today = database_now(session).date()
         card = _installed(percent, today) if file is None else replace(_read(file), markup_percent=percent)
-        _check_offer(card)
+        check_offer(card)
         live = current_card(session)
         found = changes(live.card, card)
-        return Compared(_keep(session, card) if found else None, card, live, found)
+        compared = Compared(_keep(session, card) if found else None, card, live, found)
+        if note is not None:
+            note(session, compared)
+        return compared
 
 
 def compare(proposal_id: int | None = None) -> Compared:
@@ -91,18 +103,29 @@ def compare(proposal_id: int | None = None) -> Compared:
         return Compared(proposal.id, card, live, changes(live.card, card))
 
 
-def apply(proposal_id: int | None = None, *, at: datetime | None = None, force: bool = False) -> Applied:
+def apply(
+    proposal_id: int | None = None,
+    *,
+    at: datetime | None = None,
+    force: bool = False,
+    note: Callable[[Session, Applied], None] | None = None,
+) -> Applied:
     """Put a proposal, the latest one by default, in force as the next version: now, or ``at`` a time to come.
+
+    ``note`` writes down within the same transaction who did it.
 
     Raises:
         NotFound: there is no such proposal.
-        InvalidInput: the time is past; the same prices are in force then; or, without ``force``, a version was made
-            after it was proposed, so that it may be out of date.
+        InvalidInput: the time is past; the same prices are in force then; they are mistaken; or, without ``force``, a
+            version was made after it was proposed, so that it may be out of date.
     """
     while True:
         try:
             with transaction() as session:
-                return _apply(session, _proposal(session, proposal_id), at=at, force=force)
+                applied = _apply(session, _proposal(session, proposal_id), at=at, force=force)
+                if note is not None:
+                    note(session, applied)
+                return applied
         except _NumberTaken:
             # Another version was committed meanwhile, and all is decided anew beside it.
             continue
@@ -132,7 +155,7 @@ def propose_installed(session: Session) -> str | None:
     known = [newest.card_json, *session.exec(select(PriceProposal.card_json).order_by(_LATEST).limit(1))]
     try:
         card = _installed(settings().price_markup_percent, database_now(session).date())
-        _check_offer(card)
+        check_offer(card)
     except InvalidInput as error:
         _log.warning("the installed prices are not proposed: %s", error.message)
         return None
@@ -164,6 +187,7 @@ def history() -> PriceHistory:
             versions=[VersionedCard(row.version, from_json(row.card_json), row.effective_at) for row in rows],
             digests={row.version: row.digest for row in rows},
             proposals=list(proposals),
+            markups={one.id or 0: from_json(one.card_json).markup_percent for one in proposals},
         )
 
 
@@ -181,6 +205,8 @@ def _apply(session: Session, proposal: PriceProposal, *, at: datetime | None, fo
     if at is not None and at <= moment:
         raise InvalidInput(f"{at.isoformat()} is past. Prices are never changed for what was charged already.")
     card, effective_at = from_json(proposal.card_json), at or moment
+    # It may have been proposed by a release that knew fewer mistakes.
+    check_offer(card)
     before = card_at(session, effective_at)
     if not changes(before.card, card):
         raise InvalidInput(f"Nothing to apply: version {before.version} has these prices already.")
@@ -251,13 +277,3 @@ def _read(file: Path) -> PriceCard:
         return from_json(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{file} is no price card: {error}") from error
-
-
-def _check_offer(card: PriceCard) -> None:
-    """Refuse a card that the product could not run on: nothing to chat with, or a reply that would cost nothing."""
-    models = card.chat_models()
-    if not models:
-        raise InvalidInput("The card has no model to chat with.")
-    for model in models:
-        if not model.rates.input or not model.rates.output:
-            raise InvalidInput(f"The card has no price for {model.id}: no price, no call.")

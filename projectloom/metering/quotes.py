@@ -1,34 +1,71 @@
 """What a message would cost, told before it is sent."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlmodel import Session
 
+from projectloom import limits
+from projectloom.conversations.tree import Place
 from projectloom.db import reading
 from projectloom.errors import (
+    BudgetReached,
     CapReached,
     CreditsUnavailable,
     InsufficientCredits,
     LoomError,
     MissingApiKey,
+    NoPictures,
     PromptTooLong,
+    TooLarge,
+    UnknownModel,
 )
 from projectloom.metering.cards import VersionedCard, current_card
+from projectloom.metering.habits import usual_of
 from projectloom.metering.models import Funding
 from projectloom.metering.payers import model_and_key, payer_of
-from projectloom.metering.requests import TurnRequest
-from projectloom.metering.send import history_of
+from projectloom.metering.prompts import check_messages, likely_of
+from projectloom.metering.requests import TurnRequest, asked_of
+from projectloom.metering.send import Asking, Draft, asking_again, asking_of
 from projectloom.metering.terms import Asked, Terms, terms_of
 from projectloom.money import ZERO, Nanos
-from projectloom.pricing import PricedModel, charge, likely_tokens, typical_page_cost
-from projectloom.providers import ChatMessage
+from projectloom.pricing import PriceCard, PricedModel, charge, typical_page_cost
 from projectloom.tokens import Usage
 
-Obstacle = Literal["insufficient_credits", "cap_reached", "missing_api_key", "prompt_too_long", "credits_unavailable"]
+Obstacle = Literal[
+    "insufficient_credits",
+    "cap_reached",
+    "missing_api_key",
+    "prompt_too_long",
+    "no_pictures",
+    "too_large",
+    "credits_unavailable",
+    "budget_reached",
+]
+
+_OBSTACLES = (
+    InsufficientCredits,
+    CapReached,
+    BudgetReached,
+    PromptTooLong,
+    NoPictures,
+    TooLarge,
+    CreditsUnavailable,
+)
 
 # A typical reply, for the lower end of the range. The upper end is the hold's exact bound.
 TYPICAL_REPLY_TOKENS = 350
+
+
+@dataclass(frozen=True, slots=True)
+class Cheaper:
+    """A smaller model of the same provider that would do."""
+
+    model: PricedModel
+    times: int
+    """So many times less would it cost, rounded down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +84,11 @@ class Estimate:
     """The same in words."""
     capped: bool = False
     """It is a cap of the person's that covers only a shorter reply."""
+    past_nanos: Nanos = ZERO
+    """Of ``likely``, what is paid for the messages before this one."""
+    usual_nanos: Nanos | None = None
+    """What the person's questions cost on the average, where this one costs more than is usual for them."""
+    cheaper: Cheaper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +107,76 @@ def offers() -> list[ModelOffer]:
     return [ModelOffer(model, typical_page_cost(card, model.id)) for model in card.chat_models()]
 
 
-def estimate(user_id: str, model_id: str, conversation_id: str | None, draft: str) -> Estimate:
-    """What sending ``draft`` would cost now.
+def estimate(
+    user_id: str,
+    model_id: str,
+    conversation_id: str | None,
+    draft: str,
+    place: Place | None = None,
+    *,
+    files: Sequence[str] = (),
+    instructions: str = "",
+) -> Estimate:
+    """What sending ``draft`` would cost now, at a place of its conversation or after what is shown there.
+
+    With ``files`` of the person's, and with the ``instructions`` of a conversation that it would begin.
 
     Raises:
         UnknownModel, NotFound, InvalidInput: as sending it would.
     """
     with reading() as session:
-        history = history_of(session, user_id, conversation_id)
-        request = TurnRequest(user_id, model_id, (*history, ChatMessage("user", draft)), conversation_id)
-        versioned = current_card(session)
-        funding = payer_of(session, request)
-        try:
-            model, has_key = _model(session, request, versioned, funding)
-            asked = Asked(user_id, versioned, model, funding, request.messages, conversation_id)
-            return _estimate(asked, terms_of(session, asked), has_key=has_key)
-        except (InsufficientCredits, CapReached, PromptTooLong, CreditsUnavailable) as error:
-            return _blocked(funding, error)
+        message = Draft(draft, files, instructions)
+        asking = asking_of(session, user_id, conversation_id, message, place, pictures=False)
+        found = _estimated(session, _request(user_id, model_id, conversation_id, asking))
+        usual = usual_of(session, user_id=user_id, funding=found.funding)
+        card = current_card(session).card
+    dear = usual is not None and found.likely_nanos > max(usual.most_nanos, limits.DEAR_NANOS)
+    # What is attached may be what another model cannot read.
+    told = not found.obstacle and not files
+    return replace(
+        found,
+        usual_nanos=usual.average_nanos if usual and dear else None,
+        cheaper=_cheaper(card, model_id, asking) if told else None,
+    )
+
+
+def retry_estimates(
+    user_id: str, conversation_id: str, question_id: str, models: Sequence[str]
+) -> list[tuple[str, Estimate]]:
+    """What answering a question once more would cost with each of these models; one that is not offered is left out.
+
+    Raises:
+        NotFound: there is no such question of the person's.
+    """
+    found: list[tuple[str, Estimate]] = []
+    with reading() as session:
+        asking = asking_again(session, user_id, conversation_id, question_id, pictures=False)
+        for model_id in models:
+            with suppress(UnknownModel):
+                found.append((model_id, _estimated(session, _request(user_id, model_id, conversation_id, asking))))
+    return found
+
+
+def estimate_request(request: TurnRequest) -> Estimate:
+    """What a request of the product's own would cost now. Errors as in :func:`estimate`."""
+    with reading() as session:
+        return _estimated(session, request)
+
+
+def _request(user_id: str, model_id: str, conversation_id: str | None, asking: Asking) -> TurnRequest:
+    return TurnRequest(user_id, model_id, asking.messages, conversation_id, place=asking.place)
+
+
+def _estimated(session: Session, request: TurnRequest) -> Estimate:
+    versioned = current_card(session)
+    funding = payer_of(session, request)
+    try:
+        check_messages(request.messages)
+        model, has_key = _model(session, request, versioned, funding)
+        asked = asked_of(request, versioned, model, funding)
+        return _estimate(asked, terms_of(session, asked), has_key=has_key)
+    except _OBSTACLES as error:
+        return _blocked(funding, error)
 
 
 def _model(
@@ -93,8 +188,29 @@ def _model(
         return versioned.card.model(request.model or ""), False
 
 
+def _cheaper(card: PriceCard, model_id: str, asking: Asking) -> Cheaper | None:
+    """The cheapest model of the same provider, where the question is one that it would do for and it costs far less.
+
+    What tells such a question is its shape alone: short, without code, in a conversation that is not long.
+    """
+    chosen, draft = card.model(model_id), asking.messages[-1].text
+    prompt = likely_of(chosen.provider, asking.messages)
+    if len(draft) > limits.CHEAPER_DRAFT_CHARS or prompt > limits.CHEAPER_PROMPT_TOKENS or "```" in draft:
+        return None
+    typical = Usage(input_tokens=prompt, output_tokens=TYPICAL_REPLY_TOKENS)
+    costs = {
+        model: charge(card, model.id, typical) for model in card.chat_models() if model.provider == chosen.provider
+    }
+    best = min(costs, key=lambda model: costs[model])
+    if not costs[best] or costs[chosen] < limits.CHEAPER_TIMES * costs[best]:
+        return None
+    return Cheaper(best, costs[chosen] // costs[best])
+
+
 def _estimate(asked: Asked, terms: Terms, *, has_key: bool) -> Estimate:
-    prompt = sum(likely_tokens(message.text) for message in asked.messages)
+    provider = asked.model.provider
+    past = likely_of(provider, asked.messages[:-1])
+    prompt = past + likely_of(provider, asked.messages[-1:])
     typical = Usage(input_tokens=prompt, output_tokens=min(TYPICAL_REPLY_TOKENS, terms.max_output_tokens))
     longest = Usage(input_tokens=prompt, output_tokens=terms.max_output_tokens)
     card, model_id = asked.versioned.card, asked.model.id
@@ -106,6 +222,7 @@ def _estimate(asked: Asked, terms: Terms, *, has_key: bool) -> Estimate:
         clamped=terms.clamped,
         capped=terms.capped,
         obstacle=None if has_key else "missing_api_key",
+        past_nanos=charge(card, model_id, Usage(input_tokens=past)),
     )
 
 

@@ -1,17 +1,24 @@
 """Receipts: what one reply used, at which rates, what was held and what was charged, and who paid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import BigInteger, case, cast, func
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from projectloom import limits
+from projectloom.accounts.models import ApiKey
 from projectloom.db import reading
 from projectloom.errors import NotFound
+from projectloom.group_stores import Answer
+from projectloom.metering.begun import Begun
 from projectloom.metering.cards import card_version
-from projectloom.metering.models import Turn, UsageRecord
+from projectloom.metering.models import Funding, Turn, UsageRecord
+from projectloom.metering.quick_settle import SettleItem
 from projectloom.money import Nanos, ceil_nanos
-from projectloom.pricing import reply_lines
+from projectloom.pricing import PriceCard, reply_lines
 from projectloom.tokens import Usage
 
 
@@ -25,6 +32,14 @@ class ReceiptLine:
     """For so many as ``per`` says."""
     per: int
     cost_nanos: Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptKey:
+    """The person's API key that a turn came with."""
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,10 @@ class Receipt:
     error_message: str | None
     created_at: datetime
     lines: tuple[ReceiptLine, ...]
+    api_key: ReceiptKey | None = None
+    """None where a person asked from a session."""
+    error_code: str | None = None
+    """Why no whole reply came, as a code of :mod:`projectloom.errors`."""
 
     @property
     def freed_nanos(self) -> Nanos:
@@ -71,6 +90,37 @@ def read_receipt(user_id: str, turn_id: str) -> Receipt:
             raise NotFound("There is no such reply.")
         record = session.exec(select(UsageRecord).where(UsageRecord.turn_id == turn_id)).one_or_none()
         return _receipt(session, turn, record)
+
+
+def receipt_of_end(turn: Begun, card: PriceCard, end: SettleItem, answer: Answer) -> Receipt | None:
+    """What :func:`read_receipt` would read of a turn that was settled so; None where only the database knows it all."""
+    if turn.api_key_id is not None:
+        return None
+    used = end.used
+    usage = used.usage if used is not None else Usage()
+    return Receipt(
+        turn_id=turn.id,
+        usage_id=used.usage_id if used is not None else None,
+        provider=turn.provider,
+        model=turn.model,
+        source=turn.source,
+        funding=turn.funding,
+        state=end.state,
+        completion=end.completion,
+        usage=usage,
+        estimated=used.estimated if used is not None else False,
+        provider_cost_nanos=Nanos(used.provider_cost_nanos if used is not None else 0),
+        charged_nanos=Nanos(used.charged_nanos if used is not None else 0),
+        held_nanos=Nanos(turn.held_nanos),
+        clamped=turn.clamped,
+        price_version=turn.price_version,
+        markup_percent=_markup(card),
+        entry_id=answer.entry_id,
+        error_message=end.error_message,
+        created_at=turn.created_at,
+        lines=_lines(card, turn.model, usage),
+        error_code=end.error_code,
+    )
 
 
 def read_usage_receipt(user_id: str, usage_id: str) -> Receipt:
@@ -103,21 +153,39 @@ def list_receipts(user_id: str, *, before: str | None = None, source: str | None
         return [_receipt(session, turn, record) for record, turn in session.exec(query).all()]
 
 
-def receipts_of(user_id: str, conversation_id: str) -> dict[str, Receipt]:
-    """The receipts of a conversation's turns, by turn id. Empty when the conversation is somebody else's."""
+def receipts_of(user_id: str, turn_ids: Sequence[str]) -> dict[str, Receipt]:
+    """The receipts of these turns, by turn id, but for those that are somebody else's."""
     query = (
         select(Turn, UsageRecord)
         .join(UsageRecord, col(UsageRecord.turn_id) == col(Turn.id), isouter=True)
-        .where(Turn.user_id == user_id, Turn.conversation_id == conversation_id)
+        .where(Turn.user_id == user_id, col(Turn.id).in_(turn_ids))
     )
     with reading() as session:
         return {turn.id: _receipt(session, turn, record) for turn, record in session.exec(query).all()}
 
 
+def cost_of_conversation(user_id: str, conversation_id: str) -> tuple[Nanos, Nanos]:
+    """What all replies of a conversation cost together, in every branch: from credit, and by the person's own keys."""
+    own = case((col(UsageRecord.funding) == Funding.OWN_KEY, col(UsageRecord.provider_cost_nanos)), else_=0)
+    sums = [func.sum(col(UsageRecord.charged_nanos)), func.sum(own)]
+    charged, by_own_keys = (cast(func.coalesce(one, 0), BigInteger) for one in sums)
+    query = (
+        select_columns(charged, by_own_keys)
+        .join(Turn, col(Turn.id) == col(UsageRecord.turn_id))
+        .where(
+            col(Turn.user_id) == user_id,
+            col(Turn.conversation_id) == conversation_id,
+            col(Turn.funding) != Funding.HOUSE,
+        )
+    )
+    with reading() as session:
+        row = session.connection().execute(query).one()
+    return Nanos(row[0]), Nanos(row[1])
+
+
 def _receipt(session: Session, turn: Turn, record: UsageRecord | None) -> Receipt:
     usage = Usage() if record is None else _usage(record)
     card = card_version(session, turn.price_version)
-    lines = reply_lines(card, turn.model, usage)
     return Receipt(
         turn_id=turn.id,
         usage_id=record.id if record else None,
@@ -134,15 +202,32 @@ def _receipt(session: Session, turn: Turn, record: UsageRecord | None) -> Receip
         held_nanos=Nanos(turn.held_nanos),
         clamped=turn.clamped,
         price_version=turn.price_version,
-        markup_percent=f"{card.markup_percent.normalize():f}",
+        markup_percent=_markup(card),
         entry_id=record.entry_id if record else None,
         error_message=turn.error_message,
         created_at=turn.created_at,
-        lines=tuple(
-            ReceiptLine(line.label, line.quantity, f"{line.rate.normalize():f}", line.per, ceil_nanos(line.cost))
-            for line in lines
-        ),
+        lines=_lines(card, turn.model, usage),
+        api_key=_key(session, turn),
+        error_code=turn.error_code,
     )
+
+
+def _markup(card: PriceCard) -> str:
+    return f"{card.markup_percent.normalize():f}"
+
+
+def _lines(card: PriceCard, model_id: str, usage: Usage) -> tuple[ReceiptLine, ...]:
+    return tuple(
+        ReceiptLine(line.label, line.quantity, f"{line.rate.normalize():f}", line.per, ceil_nanos(line.cost))
+        for line in reply_lines(card, model_id, usage)
+    )
+
+
+def _key(session: Session, turn: Turn) -> ReceiptKey | None:
+    if turn.api_key_id is None:
+        return None
+    # The session reads each key once, however many receipts name it.
+    return ReceiptKey(turn.api_key_id, session.get_one(ApiKey, turn.api_key_id).name)
 
 
 def _usage(record: UsageRecord) -> Usage:

@@ -7,18 +7,22 @@ house's loss.
 """
 
 import logging
+import time
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, update
 from sqlmodel import Session, col, select
 
 from projectloom.clock import now
 from projectloom.conversations.chats import write_reply
 from projectloom.db import database_now, reading, transaction
 from projectloom.errors import DatabaseUnavailable, ProviderError
+from projectloom.instruments import CAPTURES_FAILED, HOLDS_EXPIRED
 from projectloom.ledger.holds import expire
 from projectloom.ledger.models import Hold
-from projectloom.metering.models import OPEN_STATES, Completion, Turn, TurnState
+from projectloom.metering.alarms import tell_expired, tell_not_settled
+from projectloom.metering.models import Completion, Turn, TurnState, is_open
+from projectloom.metering.patience import patience
 from projectloom.metering.settling import Outcome, load_usage, settle
 
 _log = logging.getLogger(__name__)
@@ -39,15 +43,43 @@ def recover_turns(living: Collection[str] = ()) -> int:
     """
     settled = 0
     for turn_id in _abandoned(living):
-        for attempt in (_settle_if_abandoned, _expire_if_due):
-            try:
-                settled += attempt(turn_id)
-                break
-            except DatabaseUnavailable:
-                raise
-            except Exception:  # noqa: BLE001 - logged; the others must not wait for it
-                _log.exception("abandoned turn cannot be settled", extra={"turn_id": turn_id})
+        try:
+            settled += _resolve(turn_id)
+        except _Waited:
+            return settled
     return settled
+
+
+def recover_turn(turn_id: str) -> bool:
+    """As :func:`recover_turns` for one turn, which this process must not be at work on; whether it was settled now."""
+    try:
+        return _resolve(turn_id)
+    except _Waited:
+        return False
+
+
+def _resolve(turn_id: str) -> bool:
+    for attempt in (_settle_if_abandoned, _expire_if_due):
+        try:
+            return attempt(turn_id)
+        except (DatabaseUnavailable, _Waited):
+            raise
+        except Exception:  # noqa: BLE001 - logged; the others must not wait for it
+            CAPTURES_FAILED.inc()
+            _log.exception("abandoned turn cannot be settled", extra={"turn_id": turn_id})
+            tell_not_settled(turn_id)
+    return False
+
+
+def abandon_turns() -> None:
+    """Let every open turn's lease run out now. Only for a process that knows that no other is alive."""
+    with transaction() as session:
+        query = update(Turn).where(is_open())
+        session.connection().execute(query.values(lease_until=database_now(session)))
+
+
+class _Waited(Exception):
+    """Somebody kept this turn from being looked at, and so perhaps all of them from their own processes."""
 
 
 def _abandoned(living: Collection[str]) -> list[str]:
@@ -62,8 +94,12 @@ def _abandoned(living: Collection[str]) -> list[str]:
 
 
 def _settle_if_abandoned(turn_id: str) -> bool:
+    began = time.monotonic()
     with transaction() as session:
         turn = _still_abandoned(session, turn_id)
+        if patience.note_wait(began):
+            # Its own process may have waited for the same lock, and comes back as soon as this one lets go.
+            raise _Waited
         return turn is not None and settle(session, turn_id, _left_behind(turn))
 
 
@@ -79,7 +115,8 @@ def _expire_if_due(turn_id: str) -> bool:
         turn.error_code, turn.error_message = ProviderError.code, _NEVER_SETTLED
         session.add(turn)
         write_reply(session, turn_id=turn_id, text=turn.text)
-    _log.error("hold expired, its reply is the house's loss", extra={"turn_id": turn_id})
+        tell_expired(session, turn)
+    HOLDS_EXPIRED.inc()
     return True
 
 
@@ -91,7 +128,7 @@ def _still_abandoned(session: Session, turn_id: str) -> Turn | None:
 
 
 def _run_out(session: Session) -> tuple[ColumnElement[bool], ...]:
-    return col(Turn.state).in_(OPEN_STATES), col(Turn.lease_until) < database_now(session)
+    return is_open(), col(Turn.lease_until) < database_now(session)
 
 
 def _left_behind(turn: Turn) -> Outcome:

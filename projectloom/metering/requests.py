@@ -3,11 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from projectloom.conversations.tree import Place
 from projectloom.errors import InvalidInput
 from projectloom.ledger.journal import input_hash
-from projectloom.metering.terms import check_messages, check_texts, tool_texts
+from projectloom.metering.cards import VersionedCard
+from projectloom.metering.models import Funding
+from projectloom.metering.prompts import check_messages, check_texts, tool_texts
+from projectloom.metering.terms import Asked
+from projectloom.metering.wire_calls import check_wire
 from projectloom.money import Nanos
-from projectloom.providers import ChatMessage, Tool
+from projectloom.pricing import PricedModel
+from projectloom.providers import ChatMessage, Tool, WireRequest
 from projectloom.texts import is_storable
 
 Source = Literal["chat", "agent", "summarize", "embeddings", "title"]
@@ -24,6 +30,14 @@ class TurnRequest:
     """The conversation; for vectors one message for each text."""
     conversation_id: str | None = None
     """Which conversation it is about. None begins one where the exchange is kept."""
+    begins: str | None = None
+    """The words with which a conversation of that id is begun where there is none; None finds one or nothing."""
+    instructions: str = field(default="", repr=False)
+    """What a conversation that is begun tells every model; they stand among the messages as well."""
+    again: bool = False
+    """Whether the prompt was asked before in that conversation, and is answered once more."""
+    place: Place | None = None
+    """Where in that conversation the exchange goes; None for after whatever was written last."""
     max_tokens: int | None = None
     source: Source = "chat"
     kept: bool = True
@@ -42,6 +56,12 @@ class TurnRequest:
     turn_id: str | None = None
     """The id that its turn gets, where the caller had to write it down before; None makes one up."""
 
+    api_key_id: str | None = None
+    """The person's key that it came with, which spends within its own limits; None for a session."""
+    wire: WireRequest | None = None
+    """The request as a program wrote it in the provider's own format, to be passed on as it is. It has no messages
+    here, and its exchange is not kept."""
+
     @property
     def wants_vectors(self) -> bool:
         """Whether vectors are asked for and no reply."""
@@ -50,7 +70,10 @@ class TurnRequest:
 
 def check_request(request: TurnRequest) -> None:
     """Refuse what no provider could be sent. Raises InvalidInput, TooLarge."""
-    if request.wants_vectors:
+    if request.wire is not None:
+        # It was read when it came; what else is wrong with it the provider says in its own words.
+        pass
+    elif request.wants_vectors:
         check_texts(request.messages)
     else:
         check_messages(request.messages)
@@ -58,14 +81,43 @@ def check_request(request: TurnRequest) -> None:
         raise InvalidInput("The request's id has characters that are not valid text.")
 
 
+def asked_of(request: TurnRequest, versioned: VersionedCard, model: PricedModel, funding: Funding) -> Asked:
+    """What the terms of a request depend on, once its model and its payer are known.
+
+    Raises UnknownModel, InvalidInput where the model is another provider's or the card has no price for what is asked.
+    """
+    if request.wire is not None:
+        check_wire(request.wire, model, funding)
+    return Asked(
+        user_id=request.user_id,
+        versioned=versioned,
+        model=model,
+        funding=funding,
+        messages=request.messages,
+        conversation_id=request.conversation_id,
+        max_tokens=request.max_tokens,
+        tools=request.tools,
+        most_nanos=request.most_nanos,
+        counted_input=request.counted_input,
+        api_key_id=request.api_key_id,
+        wire=request.wire,
+        kept_key=funding == Funding.OWN_KEY and model.provider not in request.own_keys,
+    )
+
+
 def hash_of(request: TurnRequest) -> str:
     """What makes two requests under one id the same."""
     return input_hash(
         {
             "model": request.model,
-            "messages": [[message.role, message.text] for message in request.messages],
+            "messages": [
+                [message.role, message.text, *([file.name, file.digest] for file in message.attached)]
+                for message in request.messages
+            ],
             "tools": tool_texts(request.messages, request.tools),
             "max_tokens": request.max_tokens,
             "conversation": request.conversation_id,
         }
+        | ({} if request.place is None else {"after": request.place.after, "answers": request.place.answers})
+        | ({} if request.wire is None else {"wire": request.wire.body, "path": request.wire.path})
     )

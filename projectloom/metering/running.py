@@ -6,101 +6,46 @@ lease by which other processes know that somebody is at work; what a crash leave
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import Coroutine
 from contextlib import aclosing
 from datetime import timedelta
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import update
 from sqlmodel import col
 
 from projectloom import limits
 from projectloom.db import database_now, in_meter_thread, transaction
-from projectloom.errors import DatabaseUnavailable, LoomError, ProviderError
-from projectloom.metering.models import OPEN_STATES, Completion, Turn, TurnState
+from projectloom.errors import DatabaseUnavailable, ProviderError
+from projectloom.group_stores import Outcome as Fate
+from projectloom.instruments import CAPTURES_FAILED, FIRST_WORD, SETTLE_SECONDS, TURN_SECONDS, TURNS
+from projectloom.metering.alarms import tell_not_settled
+from projectloom.metering.begun import Begun
+from projectloom.metering.endings import broke_off, outcome_of, too_long, too_much
+from projectloom.metering.feeds import Feed, WireFeed
+from projectloom.metering.models import Completion, Turn, TurnState, is_open
+from projectloom.metering.patience import patience
+from projectloom.metering.plain_turns import plain_end
+from projectloom.metering.quick_settle import quick_settle
+from projectloom.metering.receipts import receipt_of_end
+from projectloom.metering.relaying import consume_wire
 from projectloom.metering.settling import Outcome, dump_usage, settle_turn
+from projectloom.money import Nanos
+from projectloom.pricing import PriceCard
 from projectloom.providers import (
     ChatCall,
-    ChatEvent,
     Completed,
     EmbeddingCall,
+    Extras,
     ProviderName,
-    TextDelta,
-    ToolCall,
-    UsageSeen,
-    Vectors,
+    WireCall,
     embed,
     stream_chat,
 )
-from projectloom.tokens import Usage
 
 _log = logging.getLogger(__name__)
-
-_BROKE_OFF = "The reply broke off. You only pay for what came."
-_TOO_MUCH = "The model wrote far more than it was asked for, so the reply was cut. You pay for at most what was held."
-_TOO_LONG = "The reply took too long, so it was cut. You only pay for what came."
-
-
-class Feed:
-    """What a running turn has so far, and the way to wait for more. Belongs to one event loop."""
-
-    def __init__(self, turn_id: str) -> None:
-        self.turn_id = turn_id
-        self.parts: list[str] = []
-        self.size = 0
-        """Of the text and of what was called, in bytes."""
-        self.usage: Usage | None = None
-        self.usage_final = False
-        self.vectors: tuple[tuple[float, ...], ...] = ()
-        """What came in place of text. It is not kept: whoever asked waits for it."""
-        self.calls: list[ToolCall] = []
-        """The tools that the model asked for. Not kept either."""
-        self.ended = False
-        self.stopping = False
-        self._news = asyncio.Event()
-
-    @property
-    def text(self) -> str:
-        """The reply so far."""
-        return "".join(self.parts)
-
-    def take(self, event: ChatEvent) -> None:
-        """Keep what a provider's event brings, and wake everyone who waits for text."""
-        match event:
-            case TextDelta(text=text):
-                self.size += len(text.encode())
-                self.parts.append(text)
-                self.tell()
-            case ToolCall(name=name, arguments_json=arguments):
-                self.size += len(name.encode()) + len(arguments.encode())
-                self.calls.append(event)
-            case Vectors(values=values):
-                self.vectors = values
-            case UsageSeen(usage=usage, final=final):
-                self.usage, self.usage_final = usage, final
-            case Completed():
-                pass
-
-    def tell(self) -> None:
-        """Wake everyone who waits."""
-        self._news.set()
-        self._news = asyncio.Event()
-
-    async def follow(self) -> AsyncIterator[str]:
-        """The text so far, then what is added, several tokens at a time, until the turn has ended."""
-        seen = 0
-        while True:
-            news = self._news
-            if seen < len(self.parts):
-                fresh = "".join(self.parts[seen:])
-                seen = len(self.parts)
-                yield fresh
-                await asyncio.sleep(limits.FRAME_SECONDS)
-            elif self.ended:
-                return
-            else:
-                await news.wait()
 
 
 class TurnRunner:
@@ -111,14 +56,27 @@ class TurnRunner:
         self._readings: dict[str, asyncio.Task[Outcome]] = {}
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._closing = False
+        self._draining: asyncio.Task[None] | None = None
+        self.stopping = False
+        """The server was asked to end: nothing new is to begin here."""
 
-    def start(self, turn_id: str, provider: str, call: ChatCall | EmbeddingCall) -> Feed:
-        """Begin the call of a committed turn. Returns at once."""
-        feed = Feed(turn_id)
-        reading = asyncio.create_task(_consume(feed, cast("ProviderName", provider), call), name=f"reading:{turn_id}")
-        self._feeds[turn_id], self._readings[turn_id] = feed, reading
-        self._turns[turn_id] = asyncio.create_task(self._run(feed, reading), name=f"turn:{turn_id}")
+    def start(self, turn: Begun, card: PriceCard, call: ChatCall | EmbeddingCall) -> Feed:
+        """Begin the call of a committed turn at the prices of ``card``. Returns at once."""
+        feed = Feed(turn.id)
+        self._begin(feed, turn, card, _consume(feed, cast("ProviderName", turn.provider), call))
         return feed
+
+    def relay(self, turn: Begun, card: PriceCard, call: WireCall, extras: Extras) -> WireFeed:
+        """As :meth:`start`, where the answer passes through as it is."""
+        feed = WireFeed(turn.id, call.request, extras)
+        self._begin(feed, turn, card, consume_wire(feed, call))
+        return feed
+
+    def _begin(self, feed: Feed, turn: Begun, card: PriceCard, reading: Coroutine[Any, Any, Outcome]) -> None:
+        feed.turn = turn
+        task = asyncio.create_task(reading, name=f"reading:{turn.id}")
+        self._feeds[turn.id], self._readings[turn.id] = feed, task
+        self._turns[turn.id] = asyncio.create_task(self._run(feed, turn, card, task), name=f"turn:{turn.id}")
 
     def feed(self, turn_id: str) -> Feed | None:
         """The feed of a turn that this process runs."""
@@ -135,8 +93,18 @@ class TurnRunner:
             feed.stopping = True
             reading.cancel()
 
-    async def drain(self) -> None:
-        """End every turn and wait, within the named time, until all are settled: the server is closing."""
+    async def drain(self, grace: float = 0) -> None:
+        """Give the turns so many seconds to end by themselves, then end them and wait until all are settled.
+
+        That takes no longer than the named time. Whoever asks meanwhile waits for the same end: the server is closing.
+        """
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain(grace), name="draining")
+        await asyncio.shield(self._draining)
+
+    async def _drain(self, grace: float) -> None:
+        if grace and self._turns:
+            await asyncio.wait(list(self._turns.values()), timeout=grace)
         self._closing = True
         for reading in self._readings.values():
             reading.cancel()
@@ -144,31 +112,44 @@ class TurnRunner:
             await asyncio.wait(list(self._turns.values()), timeout=limits.DRAIN_SECONDS)
         self._closing = False
 
-    async def _run(self, feed: Feed, reading: asyncio.Task[Outcome]) -> None:
+    async def _run(self, feed: Feed, turn: Begun, card: PriceCard, reading: asyncio.Task[Outcome]) -> None:
         # Only the reading is ever cancelled; this task always comes to the settlement.
-        checkpoints = asyncio.create_task(_keep_checkpoints(feed, reading))
-        await asyncio.wait([reading])
-        checkpoints.cancel()
-        await asyncio.wait([checkpoints])
+        await asyncio.wait([reading], timeout=limits.CHECKPOINT_SECONDS)
+        if not reading.done():
+            checkpoints = asyncio.create_task(_keep_checkpoints(feed, reading))
+            await asyncio.wait([reading])
+            checkpoints.cancel()
+            await asyncio.wait([checkpoints])
         try:
-            await self._settle(feed.turn_id, _outcome_of(feed, reading))
+            outcome, called = _outcome_of(feed, reading), time.monotonic()
+            await self._settle(feed, turn, card, outcome)
+            _measure(feed, turn, outcome, called)
         finally:
-            feed.ended = True
-            feed.tell()
+            feed.end()
             for table in (self._feeds, self._readings, self._turns):
                 table.pop(feed.turn_id, None)
 
-    async def _settle(self, turn_id: str, outcome: Outcome) -> None:
+    async def _settle(self, feed: Feed, turn: Begun, card: PriceCard, outcome: Outcome) -> None:
         """Settle, however long the database is away: nobody else knows the exact end of this reply."""
-        delay = limits.SETTLE_RETRY_SECONDS
+        turn_id, plain, delay = feed.turn_id, plain_end(turn, card, outcome), limits.SETTLE_RETRY_SECONDS
         while True:
             try:
+                if plain is not None:
+                    answer = await quick_settle(plain, patient=feed.leaves_before_settlement and not self._closing)
+                    if answer.outcome != Fate.NOT_PLAIN:
+                        if answer.outcome == Fate.DONE and not isinstance(feed, WireFeed):
+                            feed.receipt = receipt_of_end(turn, card, plain, answer)
+                            feed.balance_nanos = None if answer.posted_nanos is None else Nanos(answer.posted_nanos)
+                        return
                 await in_meter_thread(settle_turn, turn_id, outcome)
             except DatabaseUnavailable:
+                patience.note_trouble()
                 _log.warning("turn waits for the database", extra={"turn_id": turn_id})
             except Exception:  # noqa: BLE001 - logged
                 # A broken promise of the books. The hold stands, and recovery tries from the last checkpoint.
+                CAPTURES_FAILED.inc()
                 _log.exception("turn not settled", extra={"turn_id": turn_id})
+                await in_meter_thread(tell_not_settled, turn_id)
                 return
             else:
                 return
@@ -178,6 +159,15 @@ class TurnRunner:
             delay = min(2 * delay, limits.SETTLE_RETRY_MOST_SECONDS)
 
 
+def _measure(feed: Feed, turn: Begun, outcome: Outcome, called: float) -> None:
+    """Count a reply whose call ended at a moment of the monotonic clock, and how long its parts took."""
+    TURNS.labels(turn.provider, turn.funding, outcome.completion).inc()
+    if feed.first_word is not None:
+        FIRST_WORD.labels(turn.provider).observe(feed.first_word - feed.began)
+    TURN_SECONDS.labels(turn.provider).observe(called - feed.began)
+    SETTLE_SECONDS.observe(time.monotonic() - called)
+
+
 def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
     failure = None if reading.cancelled() else reading.exception()
     if failure is not None:
@@ -185,13 +175,7 @@ def _outcome_of(feed: Feed, reading: asyncio.Task[Outcome]) -> Outcome:
     elif not reading.cancelled():
         return reading.result()
     completion = Completion.STOPPED if feed.stopping else Completion.PARTIAL
-    return _outcome(feed, completion, ProviderError(_BROKE_OFF, kind="broken_stream"))
-
-
-def _outcome(feed: Feed, completion: Completion, error: LoomError | None) -> Outcome:
-    called = sum(len(call.name.encode()) + len(call.arguments_json.encode()) for call in feed.calls)
-    answered = bool(feed.vectors or feed.calls)
-    return Outcome(feed.text, feed.usage, feed.usage_final, completion, error, answered=answered, called_bytes=called)
+    return outcome_of(feed, completion, broke_off())
 
 
 async def _consume(feed: Feed, provider: ProviderName, call: ChatCall | EmbeddingCall) -> Outcome:
@@ -206,36 +190,36 @@ async def _consume(feed: Feed, provider: ProviderName, call: ChatCall | Embeddin
                     completion = Completion.COMPLETE
                 if feed.size > most:
                     # A server that ignores the limit it was given would write, and cost, without an end.
-                    error = ProviderError(_TOO_MUCH, kind="too_much")
+                    error = too_much()
                     break
     except asyncio.CancelledError:
         completion = Completion.STOPPED if feed.stopping else Completion.PARTIAL
     except TimeoutError:
-        error = ProviderError(_TOO_LONG, kind="too_long")
+        error = too_long()
     except ProviderError as caught:
         error = caught
     if completion == Completion.PARTIAL and error is None:
-        error = ProviderError(_BROKE_OFF, kind="broken_stream")
-    return _outcome(feed, completion, error)
+        error = broke_off()
+    return outcome_of(feed, completion, error)
 
 
 async def _keep_checkpoints(feed: Feed, reading: asyncio.Task[Outcome]) -> None:
     while True:
-        await asyncio.sleep(limits.CHECKPOINT_SECONDS)
         usage_json = dump_usage(feed.usage, final=feed.usage_final)
         try:
             standing = await in_meter_thread(_write_checkpoint, feed.turn_id, feed.text, usage_json)
         except DatabaseUnavailable:
+            patience.note_trouble()
             _log.warning("checkpoint not written", extra={"turn_id": feed.turn_id})
-            continue
         except Exception:  # noqa: BLE001 - logged; the next checkpoint may succeed
             _log.exception("checkpoint not written", extra={"turn_id": feed.turn_id})
-            continue
-        if standing is not Standing.RUNNING:
-            # Stopped from another process, or settled by one that believed this one dead: no hold covers it any more.
-            feed.stopping = standing is Standing.STOPPING
-            reading.cancel()
-            return
+        else:
+            if standing is not Standing.RUNNING:
+                # Stopped from another process, or settled by one that believed this one dead: no hold covers it now.
+                feed.stopping = standing is Standing.STOPPING
+                reading.cancel()
+                return
+        await asyncio.sleep(limits.CHECKPOINT_SECONDS)
 
 
 class Standing(StrEnum):
@@ -253,7 +237,7 @@ def _write_checkpoint(turn_id: str, text: str, usage_json: str | None) -> Standi
             session.connection()
             .execute(
                 update(Turn)
-                .where(col(Turn.id) == turn_id, col(Turn.state).in_(OPEN_STATES))
+                .where(col(Turn.id) == turn_id, is_open())
                 .values(
                     state=TurnState.STREAMING if text else TurnState.HELD,
                     text=text,

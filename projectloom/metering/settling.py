@@ -7,7 +7,7 @@ usage record and the stored reply change together in one transaction.
 
 import json
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import update
 from sqlmodel import Session, col
@@ -17,12 +17,15 @@ from projectloom.conversations.chats import write_reply
 from projectloom.db import database_now, transaction
 from projectloom.errors import LoomError
 from projectloom.ids import new_id
+from projectloom.instruments import LOSSES
 from projectloom.ledger.holds import capture, void
+from projectloom.metering.alarms import tell_above_hold
+from projectloom.metering.begun import Begun, begun_of
 from projectloom.metering.cards import card_version
-from projectloom.metering.models import OPEN_STATES, Completion, Funding, Turn, TurnState, UsageRecord
-from projectloom.metering.notices import tell_caps, tell_low_balance
+from projectloom.metering.models import Completion, Funding, Turn, TurnState, UsageRecord, is_open
+from projectloom.metering.notices import tell_caps, tell_key_caps, tell_low_balance
 from projectloom.money import ZERO, Nanos
-from projectloom.pricing import PriceCard, charge, provider_cost
+from projectloom.pricing import PriceCard, costs
 from projectloom.tokens import Usage
 
 _log = logging.getLogger(__name__)
@@ -78,7 +81,7 @@ def settle(session: Session, turn_id: str, outcome: Outcome) -> bool:
     if not _close(session, turn_id, outcome):
         return False
     turn = session.get_one(Turn, turn_id, populate_existing=True)
-    bill = bill_of(card_version(session, turn.price_version), turn, outcome)
+    bill = bill_of(card_version(session, turn.price_version), begun_of(turn), outcome)
     if bill is not None:
         _record_usage(session, turn, bill)
     elif turn.hold_id:
@@ -93,7 +96,7 @@ def _close(session: Session, turn_id: str, outcome: Outcome) -> bool:
         completion = Completion.FAILED
     changed = session.connection().execute(
         update(Turn)
-        .where(col(Turn.id) == turn_id, col(Turn.state).in_(OPEN_STATES))
+        .where(col(Turn.id) == turn_id, is_open())
         .values(
             state=TurnState.SETTLED if outcome.delivered else TurnState.VOIDED,
             completion=completion,
@@ -107,7 +110,7 @@ def _close(session: Session, turn_id: str, outcome: Outcome) -> bool:
     return changed.rowcount == 1
 
 
-def bill_of(card: PriceCard, turn: Turn, outcome: Outcome) -> Bill | None:
+def bill_of(card: PriceCard, turn: Begun, outcome: Outcome) -> Bill | None:
     """The bill of a turn at the prices of ``card``; None when neither an answer nor a report came. Changes nothing.
 
     Raises :class:`projectloom.errors.UnknownModel`.
@@ -115,11 +118,11 @@ def bill_of(card: PriceCard, turn: Turn, outcome: Outcome) -> Bill | None:
     usage, estimated = _counted(turn, outcome)
     if usage is None:
         return None
-    due = charge(card, turn.model, usage) if outcome.delivered else ZERO
-    return Bill(usage, estimated, provider_cost(card, turn.model, usage), due)
+    due, provider_cost = costs(card, turn.model, usage)
+    return Bill(usage, estimated, provider_cost, due if outcome.delivered else ZERO)
 
 
-def _counted(turn: Turn, outcome: Outcome) -> tuple[Usage | None, bool]:
+def _counted(turn: Begun, outcome: Outcome) -> tuple[Usage | None, bool]:
     """What was used, and whether we estimated it; None when neither an answer nor a report came."""
     reported = outcome.usage
     if not outcome.delivered:
@@ -144,8 +147,10 @@ def _record_usage(session: Session, turn: Turn, bill: Bill) -> None:
         uncollected = bill.due_nanos - charged
         entry_id = capture(session, hold_id=turn.hold_id, amount_nanos=charged)
     if uncollected:
-        _log.error("usage above the hold", extra={"turn_id": turn.id, "uncollected_nanos": uncollected})
+        LOSSES.labels("above_hold").inc(uncollected)
+        tell_above_hold(session, turn, uncollected_nanos=uncollected)
     if turn.funding == Funding.CREDITS and not charged and bill.provider_cost_nanos:
+        LOSSES.labels("brought_nothing").inc(bill.provider_cost_nanos)
         _log.error(
             "a reply that brought nothing cost the house",
             extra={"turn_id": turn.id, "provider_cost_nanos": bill.provider_cost_nanos},
@@ -162,7 +167,7 @@ def _record_usage(session: Session, turn: Turn, bill: Bill) -> None:
             model=turn.model,
             source=turn.source,
             funding=Funding(turn.funding),
-            **asdict(bill.usage),
+            **bill.usage.counts(),
             estimated=bill.estimated,
             provider_cost_nanos=bill.provider_cost_nanos,
             charged_nanos=charged,
@@ -170,6 +175,7 @@ def _record_usage(session: Session, turn: Turn, bill: Bill) -> None:
             price_version=turn.price_version,
             hold_id=turn.hold_id,
             entry_id=entry_id,
+            api_key_id=turn.api_key_id,
             # The clock that the windows of caps are reckoned by.
             created_at=database_now(session),
         )
@@ -178,11 +184,13 @@ def _record_usage(session: Session, turn: Turn, bill: Bill) -> None:
     if charged:
         tell_low_balance(session, user_id=turn.user_id, charged_nanos=charged)
         tell_caps(session, user_id=turn.user_id, conversation_id=turn.conversation_id, charged_nanos=charged)
+        if turn.api_key_id is not None:
+            tell_key_caps(session, user_id=turn.user_id, key_id=turn.api_key_id, charged_nanos=charged)
 
 
 def dump_usage(usage: Usage | None, *, final: bool) -> str | None:
     """A usage report as a turn's row keeps it."""
-    return None if usage is None else json.dumps({"final": final, **asdict(usage)})
+    return None if usage is None else json.dumps({"final": final, **usage.counts()})
 
 
 def load_usage(text: str | None) -> tuple[Usage | None, bool]:

@@ -12,14 +12,18 @@ from sqlmodel import Session
 
 from projectloom import limits
 from projectloom.db import in_thread, reading, transaction
-from projectloom.errors import IdempotencyConflict, NotFound, ProviderError
-from projectloom.metering.models import OPEN_STATES, Turn, TurnState
+from projectloom.errors import IdempotencyConflict, NotFound, ProviderError, ServerStopping
+from projectloom.group_commit import hurry
+from projectloom.metering.counting import counted_input
+from projectloom.metering.feeds import Feed
+from projectloom.metering.models import OPEN_STATES, Funding, Turn, TurnState
 from projectloom.metering.opening import CountFirst, Opened, open_turn
+from projectloom.metering.plain_turns import open_plainly
 from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.requests import TurnRequest
-from projectloom.metering.running import Feed, runner
+from projectloom.metering.running import runner
 from projectloom.money import Nanos
-from projectloom.providers import ToolCall, count_input
+from projectloom.providers import EmbeddingCall, ToolCall, WireCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Settled:
     receipt: Receipt
     calls: tuple[ToolCall, ...] = ()
     """The tools that the model asked for. Only :func:`follow_turn` knows them: they are not kept."""
+    balance_nanos: Nanos | None = None
+    """What the person had after it, where that is known without asking."""
 
 
 TurnEvent = Text | Settled
@@ -65,19 +71,27 @@ async def start_turn(request: TurnRequest) -> StartedTurn:
     return await asyncio.shield(asyncio.ensure_future(_open_and_run(request)))
 
 
-async def _open(request: TurnRequest) -> Opened:
+async def open_request(request: TurnRequest) -> Opened:
+    """A committed turn, on the quick way where it is plain. Raises as :func:`start_turn`, and ServerStopping."""
+    if runner.stopping:
+        raise ServerStopping
+    opened = await open_plainly(request)
+    if opened is not None:
+        return opened
+    # What has ended a moment ago has its hold still; what is left is to be told without it.
+    await hurry()
     try:
         return await in_thread(open_turn, request)
     except CountFirst as tight:
-        counted = await count_input(tight.call)
-    return await in_thread(open_turn, replace(request, counted_input=counted or 0))
+        counted = await counted_input(request.user_id, tight.call)
+    return await in_thread(open_turn, replace(request, counted_input=counted))
 
 
 async def _open_and_run(request: TurnRequest) -> StartedTurn:
-    opened = await _open(request)
+    opened = await open_request(request)
     turn, feed = opened.turn, None
-    if opened.call is not None:
-        feed = runner.start(turn.id, turn.provider, opened.call)
+    if opened.call is not None and not isinstance(opened.call, WireCall):
+        feed = runner.start(turn, opened.card, opened.call)
     return StartedTurn(
         turn_id=turn.id,
         conversation_id=turn.conversation_id or "",
@@ -101,15 +115,15 @@ async def embed_texts(request: TurnRequest) -> tuple[tuple[tuple[float, ...], ..
 
 
 async def _embed_texts(request: TurnRequest) -> tuple[tuple[tuple[float, ...], ...], Receipt]:
-    opened = await in_thread(open_turn, request)
+    opened = await open_request(request)
     turn_id = opened.turn.id
-    if opened.call is None:
+    if not isinstance(opened.call, EmbeddingCall):
         # Vectors are not kept, so a repeated request has none to be given.
         raise IdempotencyConflict("This request was answered before. Send it again under another id.")
-    feed = runner.start(turn_id, opened.turn.provider, opened.call)
+    feed = runner.start(opened.turn, opened.card, opened.call)
     async for _ in feed.follow():
         pass
-    receipt = await _await_receipt(request.user_id, turn_id)
+    receipt = await await_receipt(request.user_id, turn_id)
     # Vectors whose turn another process had to end were not charged, so they are not handed out.
     if not feed.vectors or receipt.state != TurnState.SETTLED:
         raise ProviderError(receipt.error_message, kind="no_vectors")
@@ -122,8 +136,11 @@ async def watch_turn(user_id: str, turn_id: str) -> AsyncIterator[TurnEvent]:
     Raises:
         NotFound: there is no such turn, or it is somebody else's.
     """
-    await in_thread(_find_turn, user_id, turn_id)
-    async for event in _events(user_id, turn_id, runner.feed(turn_id)):
+    feed = runner.feed(turn_id)
+    if feed is None or not feed.is_for(user_id):
+        await in_thread(_find_turn, user_id, turn_id)
+        feed = runner.feed(turn_id)
+    async for event in _events(user_id, turn_id, feed):
         yield event
 
 
@@ -137,7 +154,11 @@ async def _events(user_id: str, turn_id: str, feed: Feed | None) -> AsyncIterato
     pieces = feed.follow() if feed is not None else _follow_row(user_id, turn_id)
     async for piece in pieces:
         yield Text(piece)
-    yield Settled(await _await_receipt(user_id, turn_id), tuple(feed.calls) if feed is not None else ())
+    if feed is None:
+        yield Settled(await await_receipt(user_id, turn_id))
+    else:
+        receipt = feed.receipt or await await_receipt(user_id, turn_id)
+        yield Settled(receipt, tuple(feed.calls), feed.balance_nanos)
 
 
 async def _follow_row(user_id: str, turn_id: str) -> AsyncIterator[str]:
@@ -153,7 +174,8 @@ async def _follow_row(user_id: str, turn_id: str) -> AsyncIterator[str]:
         await asyncio.sleep(limits.WATCH_POLL_SECONDS)
 
 
-async def _await_receipt(user_id: str, turn_id: str) -> Receipt:
+async def await_receipt(user_id: str, turn_id: str) -> Receipt:
+    """What a turn cost, once it is settled. Raises NotFound when it is not the person's."""
     # A feed also ends when the database was away at the end; recovery then settles the turn.
     while (await in_thread(_checkpoint, user_id, turn_id))[1]:  # noqa: ASYNC110 - what is awaited is in the database
         await asyncio.sleep(limits.WATCH_POLL_SECONDS)
@@ -179,7 +201,7 @@ async def stop_turn(user_id: str, turn_id: str) -> None:
 
 def _request_stop(user_id: str, turn_id: str) -> None:
     with transaction() as session:
-        turn = _owned(session, user_id, turn_id)
+        turn = _asked_for(session, user_id, turn_id)
         if turn.state in OPEN_STATES:
             turn.stop_requested = True
             session.add(turn)
@@ -187,7 +209,15 @@ def _request_stop(user_id: str, turn_id: str) -> None:
 
 def _find_turn(user_id: str, turn_id: str) -> None:
     with reading() as session:
-        _owned(session, user_id, turn_id)
+        _asked_for(session, user_id, turn_id)
+
+
+def _asked_for(session: Session, user_id: str, turn_id: str) -> Turn:
+    """A turn that its person may read and steer: what the house pays for and they never asked for is not theirs."""
+    turn = _owned(session, user_id, turn_id)
+    if turn.funding == Funding.HOUSE:
+        raise NotFound("There is no such reply.")
+    return turn
 
 
 def _owned(session: Session, user_id: str, turn_id: str) -> Turn:

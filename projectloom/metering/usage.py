@@ -1,10 +1,11 @@
 """Usage over a period: what was used and what it cost, by provider, model and source."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import BigInteger, case, cast, func, select
+from sqlalchemy import BigInteger, cast, func, select
 from sqlmodel import Session, col
 
 from projectloom.clock import now
@@ -52,16 +53,17 @@ def summarize_usage(user_id: str, period: str) -> UsageSummary:
     """
     start, end = period_bounds(period, now())
     with reading() as session:
-        by_provider = _grouped(session, user_id, start, end, "provider")
-        by_model = _grouped(session, user_id, start, end, "model")
-        by_source = _grouped(session, user_id, start, end, "source")
+        used = _used(session, user_id, start, end)
+    # What the person did not ask for stands among the sources, where it has a name, and is counted nowhere else.
+    asked = [use for use in used if use.funding != Funding.HOUSE]
+    by_provider = _lines((use.provider, use) for use in asked)
     return UsageSummary(
         count=sum(line.count for line in by_provider),
         total_nanos=Nanos(sum((line.charged_nanos for line in by_provider), ZERO)),
         own_key_cost_nanos=Nanos(sum((line.own_key_cost_nanos for line in by_provider), ZERO)),
         by_provider=by_provider,
-        by_model=by_model,
-        by_source=by_source,
+        by_model=_lines((use.model, use) for use in asked),
+        by_source=_lines((use.source, use) for use in used),
     )
 
 
@@ -86,10 +88,23 @@ def period_bounds(period: str, moment: datetime) -> tuple[datetime | None, datet
             raise InvalidInput("Unknown period.")
 
 
-def _grouped(
-    session: Session, user_id: str, start: datetime | None, end: datetime | None, column: str
-) -> tuple[UsageLine, ...]:
-    name = col(getattr(UsageRecord, column))
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """The sums over a person's records that share all four names."""
+
+    provider: str
+    model: str
+    source: str
+    funding: str
+    count: int
+    input_tokens: int
+    output_tokens: int
+    charged_nanos: int
+    cost_nanos: int
+
+
+def _used(session: Session, user_id: str, start: datetime | None, end: datetime | None) -> list[_Use]:
+    """All that a summary is made of, read in one pass."""
     # Added as wide numbers: four columns of what a provider reported may not fit into one.
     inputs = (
         cast(UsageRecord.input_tokens, BigInteger)
@@ -97,22 +112,42 @@ def _grouped(
         + col(UsageRecord.cache_write_5m_tokens)
         + col(UsageRecord.cache_write_1h_tokens)
     )
-    own = case((col(UsageRecord.funding) == Funding.OWN_KEY, col(UsageRecord.provider_cost_nanos)), else_=0)
-    charged = func.sum(UsageRecord.charged_nanos)
+    names = [
+        col(column) for column in (UsageRecord.provider, UsageRecord.model, UsageRecord.source, UsageRecord.funding)
+    ]
     query = (
-        select(name, func.count(), func.sum(inputs), func.sum(UsageRecord.output_tokens), charged, func.sum(own))
+        select(
+            *names,
+            func.count(),
+            func.sum(inputs),
+            func.sum(UsageRecord.output_tokens),
+            func.sum(UsageRecord.charged_nanos),
+            func.sum(UsageRecord.provider_cost_nanos),
+        )
         .where(col(UsageRecord.user_id) == user_id)
-        .group_by(name)
-        .order_by(charged.desc(), name)
+        .group_by(*names)
     )
-    if column != "source":
-        # What the person did not ask for stands among the sources, where it has a name, and is counted nowhere else.
-        query = query.where(col(UsageRecord.funding) != Funding.HOUSE)
     if start is not None:
         query = query.where(col(UsageRecord.created_at) >= start)
     if end is not None:
         query = query.where(col(UsageRecord.created_at) < end)
-    rows = session.connection().execute(query).all()
-    return tuple(
-        UsageLine(row[0], row[1], int(row[2]), int(row[3]), Nanos(int(row[4])), Nanos(int(row[5]))) for row in rows
-    )
+    return [_Use(*row[:4], *(int(value) for value in row[4:])) for row in session.connection().execute(query)]
+
+
+def _lines(named: Iterable[tuple[str, _Use]]) -> tuple[UsageLine, ...]:
+    """One line for each name, the dearest first."""
+    groups: dict[str, list[_Use]] = {}
+    for name, use in named:
+        groups.setdefault(name, []).append(use)
+    lines = [
+        UsageLine(
+            name=name,
+            count=sum(use.count for use in uses),
+            input_tokens=sum(use.input_tokens for use in uses),
+            output_tokens=sum(use.output_tokens for use in uses),
+            charged_nanos=Nanos(sum(use.charged_nanos for use in uses)),
+            own_key_cost_nanos=Nanos(sum(use.cost_nanos for use in uses if use.funding == Funding.OWN_KEY)),
+        )
+        for name, uses in groups.items()
+    ]
+    return tuple(sorted(lines, key=lambda line: (-line.charged_nanos, line.name)))

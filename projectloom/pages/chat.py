@@ -2,11 +2,16 @@
 
 import reflex as rx
 
+from projectloom.components.branches import map_dialog
 from projectloom.components.composer import composer
 from projectloom.components.controls import attrs, icon, skeleton
-from projectloom.components.islands import Thread
+from projectloom.components.conversation_menu import conversation_menu
+from projectloom.components.guide import guide
+from projectloom.components.islands import FoundMessage, Thread
 from projectloom.components.messages import message
-from projectloom.components.walls import first_step, walls
+from projectloom.components.shelved import in_the_archive, in_the_trash
+from projectloom.components.walls import walls
+from projectloom.state.branches import BranchState
 from projectloom.state.chat import ChatState
 from projectloom.state.conversations import ConversationsState
 from projectloom.template import frame
@@ -52,20 +57,38 @@ def chat_page() -> rx.Component:
     """A new chat, or the conversation that the address names."""
     return frame(
         Thread.create(
-            rx.cond(ChatState.opened, rx.cond(ChatState.empty, _welcome(), _messages()), _loading()),
+            rx.cond(
+                ChatState.trashed,
+                in_the_trash(),
+                rx.cond(ChatState.opened, rx.cond(ChatState.empty, _welcome(), _messages()), _loading()),
+            ),
             walls(),
             conversation_id=ChatState.conversation_id,
             anchor=ChatState.newest_question,
             attention=ChatState.wall + ChatState.trouble,
+            first=ChatState.first_anchor,
+            more=ChatState.earlier > 0,
+            on_top=BranchState.show_earlier,
         ),
-        composer(),
+        FoundMessage.create(conversation_id=ChatState.conversation_id, ready=ChatState.opened),
+        map_dialog(),
+        rx.cond(
+            ChatState.trashed,
+            rx.fragment(),
+            rx.fragment(rx.cond(ConversationsState.archived, in_the_archive()), composer()),
+        ),
         rx.el.p(ChatState.announcement, class_name="sr-only", role="status", custom_attrs=attrs("announcement")),
         title=rx.cond(ConversationsState.title != "", ConversationsState.title, "New chat"),
+        menu=conversation_menu(),
     )
 
 
 def _messages() -> rx.Component:
-    return rx.fragment(rx.foreach(ChatState.history, message), rx.foreach(ChatState.fresh, message))
+    return rx.fragment(
+        rx.foreach(ChatState.history, message),
+        # One list, so that a reply stays the element that it is when the next question is asked.
+        rx.foreach(ChatState.asked + ChatState.fresh, message),
+    )
 
 
 def _loading() -> rx.Component:
@@ -80,7 +103,7 @@ def _welcome() -> rx.Component:
         rx.el.p(
             "You see what a reply may cost before you send, and what it did cost when it ends.", class_name="quiet"
         ),
-        rx.cond(unhindered, rx.fragment(first_step(), _starters())),
+        rx.cond(unhindered, guide(_starters())),
         class_name=rx.cond(unhindered, "welcome", "welcome hindered"),
     )
 

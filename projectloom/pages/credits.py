@@ -11,7 +11,7 @@ from projectloom.components.refund import refund_dialog
 from projectloom.components.top_up import NOT_SOLD, custom_amount, no_overdraft_note, pack_buttons
 from projectloom.config import settings
 from projectloom.state.balance import BalanceState
-from projectloom.state.credits import CreditsState, PurchaseRow
+from projectloom.state.credits import CreditsState, LotRow, PurchaseRow
 from projectloom.state.identity import IdentityState
 from projectloom.state.preferences import PreferencesState
 from projectloom.template import frame
@@ -40,9 +40,15 @@ def _balance() -> rx.Component:
         ),
         amount(),
         balance_notes(),
+        no_overdraft_note(),
+        rx.cond(CreditsState.lots, _lots()),
         rx.el.p(
             rx.el.span(BalanceState.spent, class_name="num"),
             " spent so far. ",
+            link(
+                "What it was spent on", to=routes.ACTIVITY, class_name="link", custom_attrs=attrs("credits-to-activity")
+            ),
+            " · ",
             link("See every movement", to=routes.STATEMENT, class_name="link", custom_attrs=attrs("to-statement")),
             " · ",
             link("How we charge", to=routes.PRICING, class_name="link", custom_attrs=attrs("to-pricing")),
@@ -60,13 +66,34 @@ def _balance() -> rx.Component:
     )
 
 
+def _lots() -> rx.Component:
+    return rx.el.div(
+        rx.el.h3("What it is made of, in the order in which it is spent", class_name="quiet"),
+        rx.el.ul(rx.foreach(CreditsState.lots, _lot), class_name="lots"),
+        custom_attrs=attrs("lots"),
+    )
+
+
+def _lot(lot: LotRow) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(
+            lot.left,
+            rx.cond(lot.whole != "", rx.el.span(" of ", lot.whole, class_name="quiet")),
+            class_name="num lot-left",
+        ),
+        rx.el.span(lot.words, rx.el.span(" on ", lot.when, class_name="quiet")),
+        rx.el.span(lot.expires, class_name=rx.cond(lot.soon, "lot-expiry soon", "lot-expiry quiet")),
+        key=lot.key,
+        custom_attrs=attrs("lot"),
+    )
+
+
 def _buy() -> rx.Component:
     return rx.el.section(
         rx.el.h2("Buy credits", class_name="section-title"),
         rx.el.p("One payment, no subscription. Paid credits do not expire.", class_name="quiet"),
         pack_buttons(),
         custom_amount(),
-        no_overdraft_note(),
         class_name="card roomy",
     )
 
@@ -144,8 +171,21 @@ def _purchase(row: PurchaseRow) -> rx.Component:
             class_name="num right price",
             role="cell",
         ),
-        rx.el.td(row.credited, class_name="num right credited", role="cell"),
-        rx.el.td(rx.cond(row.refundable, _refund_button(row)), class_name="right act", role="cell"),
+        rx.el.td(
+            row.credited,
+            rx.cond(row.of != "", rx.el.span("of ", row.of, class_name="quiet reckoning")),
+            class_name="num right credited",
+            role="cell",
+        ),
+        rx.el.td(
+            rx.cond(
+                row.refundable,
+                _refund_button(row),
+                rx.cond(row.keeps != "", rx.el.span(row.keeps, class_name="quiet keeps", custom_attrs=attrs("keeps"))),
+            ),
+            class_name="right act",
+            role="cell",
+        ),
         key=row.order_id,
         id=row.order_id,
         role="row",

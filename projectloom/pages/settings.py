@@ -1,36 +1,68 @@
-"""Settings: who pays for replies, and the person's own provider keys."""
+"""Settings, in sections with a list of them on top: payment, caps, access keys, profile, appearance, your data."""
 
 import reflex as rx
 
 from projectloom import routes
+from projectloom.components.api_keys import api_keys
+from projectloom.components.belongings import belongings
 from projectloom.components.caps import cap_fields
 from projectloom.components.controls import attrs, icon, link, skeleton
-from projectloom.components.islands import Radio
+from projectloom.components.islands import Radio, ThemeChoice
+from projectloom.components.own_keys import own_keys
+from projectloom.components.profile import profile
 from projectloom.components.top_up import NOT_SOLD
 from projectloom.config import settings
 from projectloom.state.identity import IdentityState
-from projectloom.state.preferences import KeyRow, PreferencesState, SettingsState
+from projectloom.state.preferences import PreferencesState
 from projectloom.template import frame
+
+_CONTENTS = (
+    ("payer", "Payment"),
+    ("caps", "Caps"),
+    ("access", "Access keys"),
+    ("profile", "Profile"),
+    ("look", "Appearance"),
+    ("data", "Your data"),
+)
 
 
 def settings_page() -> rx.Component:
     """The whole page."""
     return frame(
         rx.el.div(
-            rx.el.section(
-                rx.el.h2(icon("key-round"), "API Configuration", class_name="section-title"),
-                rx.el.p(
-                    "Choose how replies are paid for. You can change it any time; a reply under way keeps its payer.",
-                    class_name="quiet",
-                ),
-                rx.cond(IdentityState.known & PreferencesState.loaded, _choice(), skeleton("60%", "70%")),
-                rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet"),
-                class_name="card roomy",
-            ),
-            cap_fields(),
-            class_name="page",
+            _contents(),
+            _payment(),
+            rx.el.div(cap_fields(), id="caps"),
+            rx.el.div(api_keys(), id="access"),
+            profile(),
+            _look(),
+            belongings(),
+            class_name="page settings",
         ),
         title="Settings",
+    )
+
+
+def _contents() -> rx.Component:
+    return rx.el.nav(
+        # The browser itself goes to a part of a page; the page's router would only change the address.
+        *[link(words, to=f"#{part}", reload_document=True, class_name="chip") for part, words in _CONTENTS],
+        class_name="contents",
+        custom_attrs=attrs("contents", "Sections"),
+    )
+
+
+def _payment() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(icon("key-round"), "API Configuration", class_name="section-title"),
+        rx.el.p(
+            "Choose how replies are paid for. You can change it any time; a reply under way keeps its payer.",
+            class_name="quiet",
+        ),
+        rx.cond(IdentityState.known & PreferencesState.loaded, _choice(), skeleton("60%", "70%")),
+        rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet"),
+        id="payer",
+        class_name="card roomy",
     )
 
 
@@ -49,7 +81,7 @@ def _choice() -> rx.Component:
             ),
             class_name="modes",
         ),
-        rx.cond(PreferencesState.uses_credits, _credits_note(), _keys()),
+        rx.cond(PreferencesState.uses_credits, _credits_note(), own_keys()),
         class_name="stack wide-gap",
     )
 
@@ -92,62 +124,33 @@ def _credits_note() -> rx.Component:
     )
 
 
-def _keys() -> rx.Component:
-    return rx.el.div(
-        rx.foreach(SettingsState.keys, _key),
-        rx.el.p(
-            "In the sandbox any key that begins with sk- works. Nothing is sent to a provider."
-            if settings().sandbox_on
-            else "A key is only ever sent to its own provider.",
-            class_name="quiet",
+def _look() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(icon("sun-moon"), "Appearance and help", class_name="section-title"),
+        rx.el.div(
+            rx.el.h3("Theme", class_name="field-title"),
+            ThemeChoice.create(),
+            rx.el.p("Kept in this browser.", class_name="quiet"),
+            class_name="stack tight narrow",
         ),
-        class_name="stack wide-gap",
-        custom_attrs=attrs("key-fields"),
-    )
-
-
-def _key(row: KeyRow) -> rx.Component:
-    return rx.el.div(
-        rx.el.h3(row.label, " API key", class_name="field-title"),
-        rx.cond(row.hint != "", _kept(row), _new(row)),
-        key=row.provider,
-        class_name="stack tight",
-    )
-
-
-def _kept(row: KeyRow) -> rx.Component:
-    return rx.el.div(
-        rx.el.span(icon("check", 14), "Saved as ", class_name="quiet row"),
-        rx.el.code(row.hint, class_name="num", custom_attrs=attrs("key-hint-" + row.provider)),
-        rx.el.span(class_name="grow"),
-        rx.el.button(
-            icon("trash-2", 14),
-            "Delete",
-            type="button",
-            class_name="button small",
-            on_click=SettingsState.delete_key(row.provider),
-            custom_attrs=attrs("delete-key-" + row.provider, "Delete the " + row.label + " API key"),
+        rx.el.div(
+            rx.el.button(
+                icon("keyboard", 14),
+                "Keyboard shortcuts",
+                type="button",
+                class_name="button",
+                custom_attrs=attrs("show-shortcuts", data_palette="help"),
+            ),
+            rx.el.button(
+                icon("route", 14),
+                "Show the guide again",
+                type="button",
+                class_name="button",
+                on_click=PreferencesState.replay_guide,
+                custom_attrs=attrs("replay-guide"),
+            ),
+            class_name="row wrap",
         ),
-        class_name="row key-kept",
-    )
-
-
-def _new(row: KeyRow) -> rx.Component:
-    return rx.el.form(
-        rx.el.input(type="hidden", name="provider", value=row.provider),
-        rx.el.input(
-            type="password",
-            name="key",
-            placeholder=row.placeholder,
-            auto_complete="off",
-            required=True,
-            max_length=400,
-            spell_check=False,
-            class_name="input grow",
-            custom_attrs=attrs("key-" + row.provider, row.label + " API key"),
-        ),
-        rx.el.button("Save", type="submit", class_name="button", custom_attrs=attrs("save-key-" + row.provider)),
-        on_submit=SettingsState.save_key,
-        reset_on_submit=True,
-        class_name="row",
+        id="look",
+        class_name="card roomy",
     )

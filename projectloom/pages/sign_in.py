@@ -1,10 +1,11 @@
-"""The way in: an account of one's own, or in the sandbox one press for a demonstration account."""
+"""The way in: an account of one's own, or in the sandbox one press for a demonstration account; or Clerk's forms."""
 
 import reflex as rx
 
 from projectloom import routes
+from projectloom.components.clerk_parts import clerk_is_on, clerk_parts
 from projectloom.components.controls import attrs, icon, link, sandbox_badge
-from projectloom.components.islands import AuthForm
+from projectloom.components.islands import Alive, AuthForm
 from projectloom.components.sidebar import mark
 from projectloom.config import settings
 from projectloom.limits import MIN_PASSWORD_CHARS
@@ -13,6 +14,31 @@ from projectloom.money import format_usd
 
 def sign_in_page() -> rx.Component:
     """The whole page."""
+    if clerk_is_on():
+        return _with_clerk(clerk_parts().sign_in_form())
+    return _page(
+        AuthForm.create(demonstration=settings().sandbox_on, min_password=MIN_PASSWORD_CHARS),
+        rx.el.p(
+            link("Forgot your password?", to=routes.FORGOT_PASSWORD, class_name="link", custom_attrs=attrs("forgot")),
+            class_name="quiet switch",
+        ),
+        rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet switch"),
+    )
+
+
+def sign_up_page() -> rx.Component:
+    """The page where Clerk makes accounts."""
+    return _with_clerk(clerk_parts().sign_up_form())
+
+
+def _with_clerk(form: rx.Component) -> rx.Component:
+    return _page(
+        rx.el.div(form, class_name="clerk-form", custom_attrs=attrs("clerk-form")),
+        rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet switch"),
+    )
+
+
+def _page(*ways_in: rx.Component) -> rx.Component:
     return rx.el.main(
         rx.el.div(
             rx.el.div(mark(), sandbox_badge(), class_name="row between"),
@@ -23,10 +49,10 @@ def sign_in_page() -> rx.Component:
                 class_name="quiet",
             ),
             _welcome_credit(),
-            AuthForm.create(demonstration=settings().sandbox_on, min_password=MIN_PASSWORD_CHARS),
-            rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet switch"),
+            *ways_in,
             class_name="card sign-in",
         ),
+        Alive.create(),
         class_name="sign-in-page",
         id="main",
     )

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from projectloom import routes
-from projectloom.components.controls import attrs, icon, link, sandbox_badge, skeleton
+from projectloom.components.controls import attrs, days_form, icon, link, sandbox_badge, skeleton
 from projectloom.components.islands import backend_url
 from projectloom.state.identity import IdentityState
 from projectloom.state.receipt import ReceiptState
@@ -26,7 +26,10 @@ def statement_page() -> rx.Component:
                 rx.el.p(StatementState.heading, class_name="only-printed"),
                 _choices("Kinds of movement", "statement-kind", StatementState.parts),
                 _choices("Span of time", "statement-span", StatementState.spans),
-                rx.cond(StatementState.choosing, _days()),
+                rx.cond(
+                    StatementState.choosing,
+                    days_form(StatementState, test="statement", class_name="row wrap days not-printed"),
+                ),
                 rx.cond(
                     IdentityState.known & StatementState.loaded,
                     rx.cond(StatementState.rows, _movements(), _nothing()),
@@ -78,31 +81,6 @@ def _choices(label: str, test: str, chips: rx.Var[list[Chip]] | list[Chip]) -> r
         )
 
     return rx.el.nav(rx.foreach(chips, chip), class_name="chips not-printed", custom_attrs={"aria-label": label})
-
-
-def _days() -> rx.Component:
-    return rx.el.form(
-        _day("From", "since", StatementState.since),
-        _day("to", "until", StatementState.until),
-        rx.el.button("Show", type="submit", class_name="button small", custom_attrs=attrs("statement-days")),
-        on_submit=StatementState.choose_days,
-        class_name="row wrap days not-printed",
-    )
-
-
-def _day(words: str, name: str, value: rx.Var[str] | str) -> rx.Component:
-    return rx.el.label(
-        words,
-        rx.el.input(
-            type="date",
-            name=name,
-            default_value=value,
-            key=value,
-            class_name="input small",
-            custom_attrs=attrs(f"statement-{name}"),
-        ),
-        class_name="row quiet",
-    )
 
 
 def _nothing() -> rx.Component:

@@ -26,8 +26,10 @@ from projectloom.payments.reversals import (
     retrieve_dispute,
     reversals_since,
 )
+from projectloom.payments.webhook_endpoints import NEEDED_EVENTS, WebhookEndpoint, undelivered_since, webhook_endpoints
 
 __all__ = [
+    "NEEDED_EVENTS",
     "Card",
     "CardSetup",
     "ChargeTerms",
@@ -36,6 +38,7 @@ __all__ = [
     "ReversalFacts",
     "SignedEvent",
     "Stage",
+    "WebhookEndpoint",
     "charge_card",
     "charges_since",
     "create_customer",
@@ -51,5 +54,7 @@ __all__ = [
     "retrieve_session",
     "reversals_since",
     "sessions_since",
+    "undelivered_since",
     "verify_event",
+    "webhook_endpoints",
 ]

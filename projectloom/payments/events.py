@@ -56,6 +56,8 @@ class SignedEvent:
     payload: str
     """The raw body."""
     object: Mapping[str, Any]
+    created: int | None = None
+    """When Stripe made it, in seconds; None where it does not say."""
 
 
 def verify_event(body: bytes, signature: str | None) -> SignedEvent:
@@ -86,6 +88,7 @@ def read_event(payload: str) -> SignedEvent:
             livemode=event.get("livemode") is True,
             payload=payload,
             object=mapping(event["data"]["object"]),
+            created=event["created"] if type(event.get("created")) is int else None,
         )
     except (KeyError, TypeError, AttributeError, ValueError):
         raise InvalidEvent("Not an event") from None

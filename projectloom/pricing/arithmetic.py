@@ -59,6 +59,13 @@ def provider_cost(card: PriceCard, model_id: str, usage: Usage) -> Nanos:
         return ceil_nanos(_cost_usd(card.model(model_id), usage))
 
 
+def costs(card: PriceCard, model_id: str, usage: Usage) -> tuple[Nanos, Nanos]:
+    """The :func:`charge` and the :func:`provider_cost` of the same usage."""
+    with localcontext(_EXACT):
+        usd = _cost_usd(card.model(model_id), usage)
+        return ceil_nanos(usd * _markup_factor(card)), ceil_nanos(usd)
+
+
 def quote(card: PriceCard, model_id: str, *, input_bound: int, max_output: int, max_searches: int = 0) -> Nanos:
     """The most that a call can be charged when it has at most these tokens and web searches.
 
@@ -119,7 +126,11 @@ def _lines(model: PricedModel, usage: Usage) -> Iterator[ReplyLine]:
 
 
 def _cost_usd(model: PricedModel, usage: Usage) -> Decimal:
-    return sum((line.cost for line in _lines(model, usage)), Decimal(0))
+    rates = model.rates_for(usage.total_input_tokens)
+    usd = sum((tokens * rate for _, tokens, rate in _pools(usage, rates) if tokens), Decimal(0)) / TOKENS_PER_RATE
+    if usage.web_searches and model.web_search is not None:
+        usd += _searches_usd(usage.web_searches, model.web_search)
+    return usd
 
 
 def _before_output(model: PricedModel, input_bound: int, max_searches: int) -> Decimal:

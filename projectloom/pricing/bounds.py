@@ -23,14 +23,64 @@ TOOLS_OVERHEAD_TOKENS: dict[Provider, int] = {"anthropic": 2_048, "openai": 256}
 
 # English prose runs at four to five bytes a token. Newer tokenizers make about a third more tokens of the same text.
 LIKELY_BYTES_PER_TOKEN = 3
+# A picture of about a million pixels, and a document of two pages.
+LIKELY_IMAGE_TOKENS = 1_000
+LIKELY_FILE_TOKENS = 4_000
 
 
-def input_bound(provider: Provider, messages: Sequence[tuple[str, str]], *, tools: Sequence[str] = ()) -> int:
+# No picture makes more: Anthropic's are scaled to under 5,000 tokens
+# (https://platform.claude.com/docs/en/build-with-claude/vision), OpenAI's to at most 10,000 patches
+# (https://platform.openai.com/docs/guides/images-vision).
+IMAGE_TOKENS: dict[Provider, int] = {"anthropic": 6_000, "openai": 12_000}
+
+
+def picture_bound(provider: Provider, width: int, height: int) -> int:
+    """An upper bound on the tokens of a picture of so many pixels.
+
+    By the published formulas a token of Anthropic's is 750 pixels or a patch of 28 by 28, and of OpenAI's a patch of 32
+    by 32 or a quarter of a tile, of which a small picture has four (the sources stand above). Doubled, and for OpenAI
+    tripled, as its smaller models count a patch as 2.46 tokens.
+    """
+    if provider == "anthropic":
+        by_size = 256 + 2 * -(-width // 28) * -(-height // 28)
+    else:
+        by_size = 1_024 + 3 * -(-width // 32) * -(-height // 32)
+    return min(IMAGE_TOKENS[provider], by_size)
+
+
+def likely_picture_tokens(provider: Provider, width: int, height: int) -> int:
+    """An estimate of the tokens of a picture, for showing a likely price."""
+    if provider == "anthropic":
+        return min(4_784, -(-width * height // 750))
+    return min(1_536, -(-width // 32) * -(-height // 32))
+
+
+def request_bound(provider: Provider, *, text_bytes: int, messages: int, tools: int, images: int) -> int:
+    """As :func:`input_bound`, of a request in the provider's own format.
+
+    ``text_bytes`` is the length of its JSON without its pictures.
+    """
+    overhead = REQUEST_OVERHEAD_TOKENS[provider] + MESSAGE_OVERHEAD_TOKENS[provider] * messages
+    if tools:
+        overhead += TOOLS_OVERHEAD_TOKENS[provider] + TOOL_OVERHEAD_TOKENS[provider] * tools
+    return overhead + text_bytes + IMAGE_TOKENS[provider] * images
+
+
+def input_bound(
+    provider: Provider,
+    messages: Sequence[tuple[str, str]],
+    *,
+    tools: Sequence[str] = (),
+    pictures: Sequence[tuple[int, int]] = (),
+) -> int:
     """An upper bound on the input tokens of a request with these ``(role, text)`` messages, system text included.
 
     ``tools`` are its tools, the calls of them and the results, each as JSON: no provider spells them at more length.
+    ``pictures`` are widths and heights in pixels; each has words around it as a message has.
     """
-    overhead = REQUEST_OVERHEAD_TOKENS[provider] + MESSAGE_OVERHEAD_TOKENS[provider] * len(messages)
+    parts = len(messages) + len(pictures)
+    overhead = REQUEST_OVERHEAD_TOKENS[provider] + MESSAGE_OVERHEAD_TOKENS[provider] * parts
+    overhead += sum(picture_bound(provider, *size) for size in pictures)
     if tools:
         overhead += TOOLS_OVERHEAD_TOKENS[provider] + TOOL_OVERHEAD_TOKENS[provider] * len(tools)
     return overhead + sum(_size(text) for _, text in messages) + sum(map(_size, tools))

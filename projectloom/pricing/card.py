@@ -2,8 +2,9 @@
 
 A card is a plain immutable value. It can only be built whole and sane (rates finite and not negative, tiers rising), so
 that arithmetic never has to ask. Its JSON form is canonical: the same prices always make the same text and the same
-digest, which is how a usage record can prove what it was charged by. Format 2 knows fees per use; a card without any
-is still written as format 1, so that every card that was ever stored keeps its text and its digest.
+digest, which is how a usage record can prove what it was charged by. Format 2 knows fees per use, format 3 models that
+take no pictures; a card without any is still written in the format before, so that every card that was ever stored
+keeps its text and its digest.
 """
 
 import hashlib
@@ -25,7 +26,8 @@ MAX_MARKUP_PERCENT = Decimal(10_000)
 MAX_DECIMAL_PLACES = 12
 
 _FORMAT_WITHOUT_FEES = 1
-_FORMAT = 2
+_FORMAT_WITH_FEES = 2
+_FORMAT = 3
 _DECIMAL = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?", re.ASCII)
 
 
@@ -85,6 +87,8 @@ class PricedModel:
     tiers: tuple[Tier, ...] = ()
     web_search: Decimal | None = None
     """USD per thousand web searches. None is no price, which is not zero: no call may ask for a search."""
+    takes_pictures: bool = True
+    """Whether pictures may be sent to it."""
 
     def __post_init__(self) -> None:
         if not self.id or not self.label:
@@ -146,11 +150,15 @@ class PriceCard:
 
 def to_json(card: PriceCard) -> str:
     """The card as canonical JSON: sorted keys, no spaces, decimals as plain strings without trailing zeros."""
-    with_fees = any(model.web_search is not None for model in card.models)
+    form = _FORMAT_WITHOUT_FEES
+    if any(model.web_search is not None for model in card.models):
+        form = _FORMAT_WITH_FEES
+    if not all(model.takes_pictures for model in card.models):
+        form = _FORMAT
     value = {
-        "format": _FORMAT if with_fees else _FORMAT_WITHOUT_FEES,
+        "format": form,
         "markup_percent": _plain(card.markup_percent),
-        "models": [_model_to_value(model) | (_fees_to_value(model) if with_fees else {}) for model in card.models],
+        "models": [_model_to_value(model) | _later_values(model, form) for model in card.models],
         "source": card.source,
     }
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -160,11 +168,10 @@ def from_json(text: str) -> PriceCard:
     """The card that :func:`to_json` wrote. Raises ``ValueError`` for anything that is not a whole and sane card."""
     value = _object(json.loads(text), {"format", "markup_percent", "models", "source"}, "card")
     form = _whole(value["format"], "format")
-    if form not in (_FORMAT_WITHOUT_FEES, _FORMAT):
+    if not _FORMAT_WITHOUT_FEES <= form <= _FORMAT:
         raise ValueError("unknown price card format")
-    with_fees = form == _FORMAT
     return PriceCard(
-        models=tuple(_model_from_value(entry, with_fees=with_fees) for entry in _list(value["models"], "models")),
+        models=tuple(_model_from_value(entry, form) for entry in _list(value["models"], "models")),
         markup_percent=_decimal(value["markup_percent"], "markup_percent"),
         source=_text(value["source"], "source"),
     )
@@ -192,13 +199,21 @@ def _model_to_value(model: PricedModel) -> dict[str, Any]:
     }
 
 
-def _fees_to_value(model: PricedModel) -> dict[str, Any]:
-    return {"fees": {"web_search": None if model.web_search is None else _plain(model.web_search)}}
+def _later_values(model: PricedModel, form: int) -> dict[str, Any]:
+    """What formats after the first know of a model."""
+    value: dict[str, Any] = {}
+    if form >= _FORMAT_WITH_FEES:
+        value["fees"] = {"web_search": None if model.web_search is None else _plain(model.web_search)}
+    if form >= _FORMAT:
+        value["takes_pictures"] = model.takes_pictures
+    return value
 
 
-def _model_from_value(entry: object, *, with_fees: bool) -> PricedModel:
-    names = {part.name for part in fields(PricedModel)} - {"web_search"}
-    value = _object(entry, names | {"fees"} if with_fees else names, "model")
+def _model_from_value(entry: object, form: int) -> PricedModel:
+    names = {part.name for part in fields(PricedModel)} - {"web_search", "takes_pictures"}
+    with_fees, with_pictures = form >= _FORMAT_WITH_FEES, form >= _FORMAT
+    names |= ({"fees"} if with_fees else set[str]()) | ({"takes_pictures"} if with_pictures else set[str]())
+    value = _object(entry, names, "model")
     return PricedModel(
         id=_text(value["id"], "id"),
         # The constructor refuses other words; the cast only tells the type checker so.
@@ -211,6 +226,7 @@ def _model_from_value(entry: object, *, with_fees: bool) -> PricedModel:
         rates=_rates_from_value(value["rates"]),
         tiers=tuple(_tier_from_value(tier) for tier in _list(value["tiers"], "tiers")),
         web_search=_fee_from_value(value["fees"]) if with_fees else None,
+        takes_pictures=not with_pictures or _flag(value["takes_pictures"], "takes_pictures"),
     )
 
 
@@ -257,6 +273,12 @@ def _list(value: object, what: str) -> list[object]:
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{what} is not text")
+    return value
+
+
+def _flag(value: object, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{what} is neither true nor false")
     return value
 
 

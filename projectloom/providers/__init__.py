@@ -25,30 +25,58 @@ from projectloom.providers.base import (
 )
 from projectloom.providers.connections import close_providers
 from projectloom.providers.embeddings import embed
+from projectloom.providers.key_checks import check_key
 from projectloom.providers.openai import OpenAIChat
 from projectloom.providers.reports import usage_of_response
 from projectloom.providers.tools import arguments_of
+from projectloom.providers.wire import Answered, RefusedByProvider, WireCall, close_wires, open_wire
+from projectloom.providers.wire_readers import Extras, WireReader, wire_reader
+from projectloom.providers.wire_requests import (
+    ANTHROPIC_VERSION,
+    Path,
+    WireRequest,
+    plain_headers,
+    read_wire_request,
+    sent_body,
+)
+from projectloom.providers.wire_sizes import WireSize
 
 __all__ = [
+    "ANTHROPIC_VERSION",
+    "Answered",
     "ChatCall",
     "ChatEvent",
     "ChatMessage",
     "ChatProvider",
     "Completed",
     "EmbeddingCall",
+    "Extras",
+    "Path",
     "ProviderName",
+    "RefusedByProvider",
     "TextDelta",
     "Tool",
     "ToolCall",
     "ToolResult",
     "UsageSeen",
     "Vectors",
+    "WireCall",
+    "WireReader",
+    "WireRequest",
+    "WireSize",
     "arguments_of",
+    "check_key",
     "close_providers",
+    "close_wires",
     "count_input",
     "embed",
+    "open_wire",
+    "plain_headers",
+    "read_wire_request",
+    "sent_body",
     "stream_chat",
     "usage_of_response",
+    "wire_reader",
 ]
 
 _PROVIDERS: dict[ProviderName, ChatProvider] = {"anthropic": AnthropicChat(), "openai": OpenAIChat()}

@@ -5,24 +5,16 @@ reason) and ``message_stop``: https://platform.claude.com/docs/en/build-with-cla
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import anthropic
 import httpx2
-from anthropic.types import (
-    AssistantMessageParam,
-    MessageParam,
-    TextBlockParam,
-    ToolParam,
-    ToolResultBlockParam,
-    ToolUseBlockParam,
-    UserMessageParam,
-)
 
 from projectloom import limits
+from projectloom.attached import Attached
 from projectloom.errors import ProviderError
 from projectloom.providers.base import (
     ChatCall,
@@ -37,11 +29,24 @@ from projectloom.providers.base import (
     storable_text,
 )
 from projectloom.providers.connections import http_client, timeouts
-from projectloom.providers.failures import OUTSIDE_ERRORS, from_error_event, require_sendable_key
+from projectloom.providers.failures import from_error_event, outside_errors, require_sendable_key
 from projectloom.providers.relay import relay
 from projectloom.providers.reports import RunningUsage, anthropic_usage, credible_count
+from projectloom.providers.sdks import load_anthropic
 from projectloom.providers.sse import ServerEvent
 from projectloom.providers.tools import CallsInPieces, arguments_of
+
+if TYPE_CHECKING:
+    import anthropic
+    from anthropic.types import (
+        Base64ImageSourceParam,
+        ImageBlockParam,
+        MessageParam,
+        TextBlockParam,
+        ToolParam,
+        ToolResultBlockParam,
+        ToolUseBlockParam,
+    )
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -80,6 +85,9 @@ async def count_input(call: ChatCall) -> int | None:
 
     Source: https://platform.claude.com/docs/en/build-with-claude/token-counting, which calls it an estimate.
     """
+    await load_anthropic()
+    import anthropic  # noqa: PLC0415 - loaded before
+
     try:
         async with asyncio.timeout(limits.COUNT_SECONDS):
             counted = await _client(call).messages.count_tokens(
@@ -88,12 +96,15 @@ async def count_input(call: ChatCall) -> int | None:
                 system=_system(call) or anthropic.omit,
                 tools=[_tool(tool) for tool in call.tools] or anthropic.omit,
             )
-    except (*OUTSIDE_ERRORS, ProviderError):
+    except (*outside_errors(), ProviderError):
         return None
     return credible_count(counted.input_tokens)
 
 
 async def _open(call: ChatCall) -> httpx2.Response:
+    await load_anthropic()
+    import anthropic  # noqa: PLC0415 - loaded before
+
     stream = await _client(call).messages.create(
         model=call.model,
         max_tokens=call.max_tokens,
@@ -105,7 +116,9 @@ async def _open(call: ChatCall) -> httpx2.Response:
     return stream.response
 
 
-def _client(call: ChatCall) -> anthropic.AsyncAnthropic:
+def _client(call: ChatCall) -> "anthropic.AsyncAnthropic":
+    import anthropic  # noqa: PLC0415 - loaded before
+
     require_sendable_key("anthropic", call.api_key)
     base_url = call.base_url or BASE_URL
     return anthropic.AsyncAnthropic(
@@ -123,35 +136,47 @@ def _system(call: ChatCall) -> str:
     return "\n\n".join(storable_text(message.text) for message in call.messages if message.role == "system")
 
 
-def _messages(call: ChatCall) -> list[MessageParam]:
+def _messages(call: ChatCall) -> "list[MessageParam]":
     return [_message(message) for message in call.messages if message.role != "system"]
 
 
-def _message(message: ChatMessage) -> MessageParam:
-    text = storable_text(message.text)
-    spoken = [TextBlockParam(type="text", text=text)] if text else []
+def _message(message: ChatMessage) -> "MessageParam":
+    text = storable_text(message.told)
+    spoken: list[TextBlockParam] = [{"type": "text", "text": text}] if text else []
     if message.calls:
-        return AssistantMessageParam(role="assistant", content=[*spoken, *map(_use, message.calls)])
+        return {"role": "assistant", "content": [*spoken, *map(_use, message.calls)]}
     if message.results:
-        return UserMessageParam(role="user", content=[*map(_result, message.results), *spoken])
+        return {"role": "user", "content": [*map(_result, message.results), *spoken]}
     if message.role == "assistant":
-        return AssistantMessageParam(role="assistant", content=text)
-    return UserMessageParam(role="user", content=text)
+        return {"role": "assistant", "content": text}
+    if message.pictures:
+        # The order that Anthropic advises: pictures ahead of what is said of them.
+        return {"role": "user", "content": [*map(_picture, message.pictures), *spoken]}
+    return {"role": "user", "content": text}
 
 
-def _use(call: ToolCall) -> ToolUseBlockParam:
+def _picture(file: Attached) -> "ImageBlockParam":
+    data = base64.b64encode(file.data).decode()
+    source = {"type": "base64", "media_type": file.media_type, "data": data}
+    return {"type": "image", "source": cast("Base64ImageSourceParam", source)}
+
+
+def _use(call: ToolCall) -> "ToolUseBlockParam":
     # Arguments that are no object cannot be said again; the answer to the call says what was wrong.
-    return ToolUseBlockParam(type="tool_use", id=call.id, name=call.name, input=arguments_of(call) or {})
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call) or {}}
 
 
-def _result(result: ToolResult) -> ToolResultBlockParam:
-    return ToolResultBlockParam(
-        type="tool_result", tool_use_id=result.call_id, content=storable_text(result.text), is_error=result.failed
-    )
+def _result(result: ToolResult) -> "ToolResultBlockParam":
+    return {
+        "type": "tool_result",
+        "tool_use_id": result.call_id,
+        "content": storable_text(result.text),
+        "is_error": result.failed,
+    }
 
 
-def _tool(tool: Tool) -> ToolParam:
-    return ToolParam(name=tool.name, description=tool.description, input_schema=tool.parameters)
+def _tool(tool: Tool) -> "ToolParam":
+    return {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
 
 
 class _Reader:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from projectloom.attached import Attached
 from projectloom.tokens import Usage
 
 ProviderName = Literal["anthropic", "openai"]
@@ -57,6 +58,24 @@ class ChatMessage:
     """Of the assistant's: the tools that it asked for, after its text."""
     results: tuple[ToolResult, ...] = ()
     """Of the user's: the answers to all calls of the message before, ahead of its text."""
+    attached: tuple[Attached, ...] = ()
+    """Of the user's: the files that go with its text."""
+
+    @property
+    def told(self) -> str:
+        """Its text as the model reads it, behind that of its text files."""
+        files = [file.told for file in self.attached if not file.is_picture]
+        return "\n\n".join([*files, self.text] if self.text else files)
+
+    @property
+    def beginning(self) -> str:
+        """Its words, or the name of its first file where it has none."""
+        return self.text if self.text.strip() or not self.attached else self.attached[0].name
+
+    @property
+    def pictures(self) -> tuple[Attached, ...]:
+        """The pictures among its files."""
+        return tuple(file for file in self.attached if file.is_picture)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ could carry a key to another host.
 import asyncio
 import ipaddress
 from collections.abc import MutableMapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -36,7 +37,7 @@ def http_client(provider: ProviderName, base_url: str) -> httpx2.AsyncClient:
             timeout=timeouts(),
             limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_IDLE_CONNECTIONS),
             # A proxy from the environment is right for the outside and wrong for this machine.
-            trust_env=not _is_loopback(base_url),
+            trust_env=not is_loopback(base_url),
         )
     return client
 
@@ -53,7 +54,9 @@ async def close_providers() -> None:
         await client.aclose()
 
 
-def _is_loopback(base_url: str) -> bool:
+@lru_cache(maxsize=64)
+def is_loopback(base_url: str) -> bool:
+    """Whether an address is on this machine."""
     host = urlsplit(base_url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, cast
 
-import anthropic
 import httpx2
 import openai
 
 from projectloom import clock
-from projectloom.errors import ProviderError
+from projectloom.errors import KeyRefused, ProviderError
 from projectloom.providers.base import ProviderName
+from projectloom.providers.sdks import anthropic_errors
 
 Kind = Literal[
     "unauthorized", "rate_limited", "overloaded", "bad_request", "timeout", "unavailable", "broken_stream", "blocked"
@@ -26,8 +26,7 @@ NAMES: dict[ProviderName, str] = {"anthropic": "Anthropic", "openai": "OpenAI"}
 # A provider that asks for more than a day of patience is not waited for anyway.
 MAX_RETRY_AFTER_SECONDS = 86_400
 
-# All that a call or its body may raise when things go wrong outside of this process.
-OUTSIDE_ERRORS = (anthropic.AnthropicError, openai.OpenAIError, httpx2.HTTPError, TimeoutError, OSError)
+_OUTSIDE_ERRORS = (openai.OpenAIError, httpx2.HTTPError, TimeoutError, OSError)
 
 _MESSAGES: dict[Kind, str] = {
     "unauthorized": "{name} did not accept the API key.",
@@ -84,11 +83,17 @@ _FUNDS_WORDS = frozenset({"billing_error", "insufficient_quota"})
 _STATUSES_REFINED_BY_WORDS = frozenset({400, 402, 403, 429})
 
 
+def outside_errors() -> tuple[type[Exception], ...]:
+    """All that a call or its body may raise when things go wrong outside of this process."""
+    return (*_OUTSIDE_ERRORS, *anthropic_errors("AnthropicError"))
+
+
 def from_exception(provider: ProviderName, error: BaseException, *, mid_stream: bool) -> ProviderError:
-    """The failure behind one of :data:`OUTSIDE_ERRORS`. ``mid_stream``: the reply had begun."""
-    if isinstance(error, anthropic.APIStatusError | openai.APIStatusError):
-        return _from_status(provider, error.status_code, error.response.headers, error.body)
-    timeouts = (anthropic.APITimeoutError, openai.APITimeoutError, httpx2.TimeoutException, TimeoutError)
+    """The failure behind one of :func:`outside_errors`. ``mid_stream``: the reply had begun."""
+    if isinstance(error, (openai.APIStatusError, *anthropic_errors("APIStatusError"))):
+        told = cast("openai.APIStatusError", error)
+        return from_status(provider, told.status_code, told.response.headers, told.body)
+    timeouts = (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError, *anthropic_errors("APITimeoutError"))
     if isinstance(error, timeouts):
         return failure(provider, "timeout")
     return failure(provider, "broken_stream" if mid_stream else "unavailable")
@@ -111,7 +116,7 @@ def failure(
 ) -> ProviderError:
     """A :class:`ProviderError` with its kind, whether trying again can help, and a message for people."""
     template = _OUT_OF_FUNDS if out_of_funds else _REDIRECTED if redirected else _MESSAGES[kind]
-    return ProviderError(
+    return (KeyRefused if kind == "unauthorized" else ProviderError)(
         template.format(name=NAMES[provider]),
         kind=kind,
         provider=provider,
@@ -127,7 +132,8 @@ def require_sendable_key(provider: ProviderName, api_key: str) -> None:
         raise failure(provider, "unauthorized")
 
 
-def _from_status(provider: ProviderName, status: int, headers: httpx2.Headers, body: object) -> ProviderError:
+def from_status(provider: ProviderName, status: int, headers: Mapping[str, str], body: object) -> ProviderError:
+    """The failure behind an error status. ``body`` is the answer's, decoded; of its words only the known ones count."""
     words = _words(body)
     kind = _STATUS_KINDS.get(status, "bad_request" if 400 <= status < 500 else "unavailable")
     if status in _STATUSES_REFINED_BY_WORDS:
@@ -159,7 +165,7 @@ def _words(body: object) -> list[str]:
     return [word for word in (entry.get("code"), entry.get("type")) if isinstance(word, str)]
 
 
-def _retry_after(headers: httpx2.Headers) -> int | None:
+def _retry_after(headers: Mapping[str, str]) -> int | None:
     """Whole seconds to wait, rounded up, from ``Retry-After`` in either of its forms (RFC 9110, 10.2.3)."""
     value = headers.get("retry-after", "").strip()
     try:

@@ -4,6 +4,7 @@ Text comes in choice deltas, then a chunk with the finish reason, then (asked fo
 usage and no choices, then ``[DONE]`` (https://platform.openai.com/docs/api-reference/chat-streaming).
 """
 
+import base64
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, cast
@@ -12,6 +13,9 @@ import httpx2
 import openai
 from openai.types.chat import (
     ChatCompletionAssistantMessageParam,
+    ChatCompletionContentPartImageParam,
+    ChatCompletionContentPartParam,
+    ChatCompletionContentPartTextParam,
     ChatCompletionFunctionToolParam,
     ChatCompletionMessageFunctionToolCallParam,
     ChatCompletionMessageParam,
@@ -20,6 +24,7 @@ from openai.types.chat import (
     ChatCompletionUserMessageParam,
 )
 
+from projectloom.attached import Attached
 from projectloom.providers.base import (
     ChatCall,
     ChatEvent,
@@ -78,7 +83,7 @@ async def _open(call: ChatCall) -> httpx2.Response:
 
 
 def _messages(message: ChatMessage) -> list[ChatCompletionMessageParam]:
-    text = storable_text(message.text)
+    text = storable_text(message.told)
     match message.role:
         case "system":
             return [ChatCompletionSystemMessageParam(role="system", content=text)]
@@ -95,9 +100,25 @@ def _messages(message: ChatMessage) -> list[ChatCompletionMessageParam]:
                 )
                 for result in message.results
             ]
-            if text or not sent:
-                sent.append(ChatCompletionUserMessageParam(role="user", content=text))
+            if text or message.pictures or not sent:
+                sent.append(ChatCompletionUserMessageParam(role="user", content=_content(message, text)))
             return sent
+
+
+def _content(message: ChatMessage, text: str) -> str | list[ChatCompletionContentPartParam]:
+    if not message.pictures:
+        return text
+    parts: list[ChatCompletionContentPartParam] = [*map(_picture, message.pictures)]
+    if text:
+        parts.append(ChatCompletionContentPartTextParam(type="text", text=text))
+    return parts
+
+
+def _picture(file: Attached) -> ChatCompletionContentPartImageParam:
+    data = base64.b64encode(file.data).decode()
+    return ChatCompletionContentPartImageParam(
+        type="image_url", image_url={"url": f"data:{file.media_type};base64,{data}"}
+    )
 
 
 def _call(call: ToolCall) -> ChatCompletionMessageFunctionToolCallParam:

@@ -13,7 +13,7 @@ import httpx2
 
 from projectloom.errors import ProviderError
 from projectloom.providers.base import ChatEvent, ProviderName
-from projectloom.providers.failures import OUTSIDE_ERRORS, failure, from_exception
+from projectloom.providers.failures import failure, from_exception, outside_errors
 from projectloom.providers.sse import EventDecoder, ServerEvent
 
 # After the reply's end a body normally ends at once, and the connection can be used again. It is not waited for longer.
@@ -48,7 +48,7 @@ async def relay(
                     if reader.done:
                         await _drain(chunks)
                         return
-    except OUTSIDE_ERRORS as error:
+    except outside_errors() as error:
         trouble = from_exception(provider, error, mid_stream=begun)
     except ValueError:
         # Malformed JSON, an event without its parts or beyond all size. Its text may hold the reply: it is not kept.
@@ -62,6 +62,6 @@ async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
         async with asyncio.timeout(DRAIN_SECONDS):
             async for _ in chunks:
                 pass
-    except OUTSIDE_ERRORS:
+    except outside_errors():
         # The reply is whole. How its connection ends no longer matters to anybody, and it is closed by the caller.
         return

@@ -27,6 +27,7 @@ from projectloom.sandbox.store import Store, stripe_id
 
 MAX_BODY_BYTES = 32_000_000
 
+_MODELS = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5", "claude-haiku-4-5")
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")
 
 
@@ -63,6 +64,16 @@ def anthropic_router(settings: Settings, store: Store) -> APIRouter:
             stream = written(events(reply, pace), fault, dialect(), request.scope)
             return Stream(stream, headers, "text/event-stream")
         return await unstreamed(whole(reply), reply.answer.tokens, pace, fault, headers)
+
+    @router.get("/v1/models")
+    async def list_models(request: Request) -> Response:
+        _key_of(request, operator_key)
+        data = [
+            {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
+            for name in _MODELS
+        ]
+        page = {"data": data, "has_more": False, "first_id": _MODELS[0], "last_id": _MODELS[-1]}
+        return JSONResponse(page, headers={"request-id": _request_id()})
 
     @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def unknown(path: str) -> Response:

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from projectloom.pictures import image_size
 from projectloom.sandbox import images
 from projectloom.sandbox.bodies import as_list, as_object
 from projectloom.sandbox.tokenizer import MESSAGE_OVERHEAD_TOKENS, count_tokens
@@ -189,7 +190,7 @@ def _image(block: dict[str, Any], at: str, model: str) -> tuple[str, int]:
         raise bad(f"{at}.source.data: The image is not valid base64") from None
     if len(raw) > images.MAX_IMAGE_BYTES:
         raise bad(f"{at}.source.data: image exceeds 5 MB maximum: {len(raw)} bytes > {images.MAX_IMAGE_BYTES} bytes")
-    size = images.image_size(raw)
+    size = image_size(raw)
     if size is None or not min(size):
         raise bad("Could not process image")
     if max(size) > images.MAX_IMAGE_PIXELS_A_SIDE:
@@ -244,7 +245,10 @@ def _check_pairs(found: list[_Message]) -> None:
 
 
 def _turn(found: list[_Message]) -> Turn:
-    asked = next((n for n in reversed(range(len(found))) if found[n].role == "user" and found[n].texts), None)
+    asked = next(
+        (n for n in reversed(range(len(found))) if found[n].role == "user" and (found[n].texts or found[n].images)),
+        None,
+    )
     since = found[asked + 1 :] if asked is not None else found
     last = found[-1]
     # A message that says something beside its results asks anew; what the tools answered is then only history.

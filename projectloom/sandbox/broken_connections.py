@@ -70,8 +70,14 @@ def _socket_of(scope: Scope) -> socket.socket | None:
     there, port = (client[0], int(client[1])), int(server[1])
     for name in os.listdir(_OPEN_FILES):  # noqa: PTH208 - the same
         try:
-            connection = socket.socket(fileno=os.dup(int(name)))
+            handle = os.dup(int(name))
         except OSError:
+            continue
+        try:
+            connection = socket.socket(fileno=handle)
+        except OSError:
+            # No socket. The handle is ours all the same.
+            os.close(handle)
             continue
         try:
             if connection.getpeername()[:2] == there and connection.getsockname()[1] == port:

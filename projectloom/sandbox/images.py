@@ -1,13 +1,14 @@
-"""How large an image is, and how many tokens each provider counts for it by its published formula.
+"""How many tokens each provider counts for an image by its published formula.
 
-Only the beginning of the file is read, and nothing is fetched: an image behind an address counts as the largest there
-is. The formulas: https://platform.claude.com/docs/en/build-with-claude/vision#calculate-image-costs and
+Nothing is fetched: an image behind an address counts as the largest there is. The formulas:
+https://platform.claude.com/docs/en/build-with-claude/vision#calculate-image-costs and
 https://platform.openai.com/docs/guides/images-vision#calculating-costs.
 """
 
 import math
 import re
-import struct
+
+from projectloom.pictures import Size
 
 MAX_IMAGE_BYTES = 5_242_880
 MAX_IMAGE_PIXELS_A_SIDE = 8_000
@@ -24,19 +25,6 @@ _TILE, _TILED_EDGE, _TILED_SHORT_EDGE = 512, 2_048, 768
 # Tokens for the image and for each tile of it.
 _TILED = {"gpt-4o": (85, 170), "gpt-4.1": (85, 170), "gpt-4.5": (85, 170), "gpt-5": (70, 140), "o1": (75, 150)}
 _PATCH_FACTORS = {"mini": 1.62, "nano": 2.46}
-
-Size = tuple[int, int]
-
-
-def image_size(data: bytes) -> Size | None:
-    """Width and height of a PNG, GIF, WebP or JPEG image in pixels; None if it is none of these."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
-        return struct.unpack(">II", data[16:24])
-    if data.startswith((b"GIF87a", b"GIF89a")) and len(data) >= 10:
-        return struct.unpack("<HH", data[6:10])
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) >= 30:
-        return _webp_size(data)
-    return _jpeg_size(data) if data.startswith(b"\xff\xd8") else None
 
 
 def anthropic_tokens(model: str, size: Size | None) -> int:
@@ -81,28 +69,3 @@ def _patches(size: Size) -> int:
     # One side is made whole patches, so that the other's rounding up stays below the most there may be.
     scale *= min(max(1, math.floor(across)) / across, max(1, math.floor(down)) / down)
     return min(_MAX_PATCHES, math.ceil(width * scale / _PATCH) * math.ceil(height * scale / _PATCH))
-
-
-def _webp_size(data: bytes) -> Size | None:
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if kind == b"VP8 ":
-        width, height = struct.unpack("<HH", data[26:30])
-        return width & 0x3FFF, height & 0x3FFF
-    return None
-
-
-def _jpeg_size(data: bytes) -> Size | None:
-    """The size stands in the frame's header, behind other segments (ITU T.81, B.2.2)."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        at += 2 + length
-    return None

@@ -122,6 +122,7 @@ def _reply(prompt: Prompt, cached: int, fault: Taken) -> Reply:
         reasoning_tokens=reasoning,
         max_tokens=prompt.max_tokens,
         fault=fault,
+        copies=prompt.copies,
     )
 
 

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from projectloom.pictures import image_size
 from projectloom.sandbox import images
 from projectloom.sandbox.bodies import as_list, as_object
 from projectloom.sandbox.tokenizer import BYTES_PER_TOKEN, MESSAGE_OVERHEAD_TOKENS, encode
@@ -151,7 +152,7 @@ def _image(part: dict[str, Any], at: str, model: str) -> bytes:
             )
             raise OpenAIFault(words, param=at, code="invalid_image_format")
         try:
-            size = images.image_size(base64.b64decode(url[inline.end() :], validate=True))
+            size = image_size(base64.b64decode(url[inline.end() :], validate=True))
         except (binascii.Error, ValueError):
             size = None
         if size is None or not min(size):

@@ -6,7 +6,7 @@ with no choices, before ``[DONE]``; https://platform.openai.com/docs/guides/erro
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from projectloom.sandbox.answers import Answer, Stop, bend
@@ -46,17 +46,19 @@ class Reply:
     reasoning_tokens: int
     max_tokens: int
     fault: Taken
+    copies: int = 1
+    """How often the same is answered."""
 
     def usage(self) -> dict[str, Any]:
         """OpenAI's ``usage``: cached tokens are part of the prompt's, reasoning is part of the completion's."""
-        output_tokens = self.reasoning_tokens + self.answer.tokens
+        output_tokens = (self.reasoning_tokens + self.answer.tokens) * self.copies
         usage = {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": output_tokens,
             "total_tokens": self.prompt_tokens + output_tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens, "audio_tokens": 0},
             "completion_tokens_details": {
-                "reasoning_tokens": self.reasoning_tokens,
+                "reasoning_tokens": self.reasoning_tokens * self.copies,
                 "audio_tokens": 0,
                 "accepted_prediction_tokens": 0,
                 "rejected_prediction_tokens": 0,
@@ -124,20 +126,27 @@ def whole(reply: Reply) -> dict[str, Any]:
     }
     if reply.answer.calls:
         message["tool_calls"] = [_call(call, call.arguments) for call in reply.answer.calls]
-    choice: dict[str, Any] = {
-        "index": 0,
-        "message": message,
-        "logprobs": None,
-        "finish_reason": reply.finish_reason,
-    }
-    body = reply.envelope("chat.completion", [choice], reply.usage())
+    choice: dict[str, Any] = {"message": message, "logprobs": None, "finish_reason": reply.finish_reason}
+    choices = [{"index": index} | choice for index in range(reply.copies)]
+    body = reply.envelope("chat.completion", choices, reply.usage())
     if reply.fault.has(Trouble.USAGE_MISSING):
         del body["usage"]
     return body
 
 
 async def events(reply: Reply, pace: Pace, *, include_usage: bool) -> AsyncGenerator[Event]:
-    """The chunks of a streamed answer."""
+    """The chunks of a streamed answer, those of all its copies by turns."""
+    async with aclosing(_events(reply, pace, include_usage=include_usage)) as chunks:
+        async for event in chunks:
+            if isinstance(event.body, str) or not event.body["choices"]:
+                yield event
+                continue
+            [choice] = event.body["choices"]
+            for index in range(reply.copies):
+                yield replace(event, body=event.body | {"choices": [choice | {"index": index}]})
+
+
+async def _events(reply: Reply, pace: Pace, *, include_usage: bool) -> AsyncGenerator[Event]:
     fault, answer = reply.fault, reply.answer
     usage = reply.usage() if include_usage and not fault.has(Trouble.USAGE_MISSING) else None
     spoken = None if answer.calls and not answer.text else ""

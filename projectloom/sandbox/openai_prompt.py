@@ -18,6 +18,7 @@ MAX_OUTPUT_TOKENS = 128_000
 MIN_CACHED_TOKENS = 1_024
 CACHE_STEP_TOKENS = 128
 CACHE_SECONDS = 300.0
+MAX_COPIES = 128
 
 _ASKED = b"\0" * (REQUEST_OVERHEAD_TOKENS * BYTES_PER_TOKEN)
 
@@ -28,6 +29,8 @@ class Prompt:
 
     model: str
     max_tokens: int
+    copies: int
+    """How many answers are asked for at once."""
     stream: bool
     include_usage: bool
     system: str
@@ -75,6 +78,7 @@ def read_prompt(body: dict[str, Any]) -> Prompt:
     return Prompt(
         model=model,
         max_tokens=_max_tokens(body),
+        copies=_copies(body),
         stream=stream,
         include_usage=_flag(options or {}, "include_usage", "stream_options.include_usage"),
         system="\n".join(message.text for message in messages if message.role in ("system", "developer")),
@@ -110,6 +114,15 @@ def _flag(body: dict[str, Any], name: str, param: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise OpenAIFault(f"Invalid type for '{param}': expected a boolean.", param=param, code="invalid_type")
     return bool(value)
+
+
+def _copies(body: dict[str, Any]) -> int:
+    value = body.get("n")
+    if value is None:
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_COPIES:
+        raise OpenAIFault(f"Invalid 'n': must be between 1 and {MAX_COPIES}.", param="n")
+    return value
 
 
 def _max_tokens(body: dict[str, Any]) -> int:

@@ -9,12 +9,13 @@ from projectloom import limits
 from projectloom.billing.auto_settings import AutoTopUpView, read_auto_top_up, set_auto_top_up
 from projectloom.billing.cards import CardView, collect_card, open_card_setup, remove_card
 from projectloom.db import in_thread
-from projectloom.errors import LoomError, PaymentUnavailable
+from projectloom.errors import LoomError, PaymentUnavailable, TooManyRequests
 from projectloom.money import format_usd, from_usd
+from projectloom.rates import Act
 from projectloom.routes import CREDITS
 from projectloom.state.balance import BalanceState
 from projectloom.state.credits import CreditsState
-from projectloom.state.session import explaining, handled, leave_for, signed_in
+from projectloom.state.session import counted, explaining, handled, leave_for, signed_in
 from projectloom.state.words import whole_number
 
 _STOPPED = {
@@ -65,7 +66,10 @@ class AutoTopUpState(rx.State):
         yield
         person = await signed_in(self)
         try:
+            await counted(self, person, Act.CHECKOUT)
             yield leave_for(await open_card_setup(person.user_id, person.email))
+        except TooManyRequests as error:
+            self.busy, self.trouble = False, error.message
         except LoomError:
             self.busy, self.trouble = False, "The page for saving a card could not be opened. Please try again."
 

@@ -4,43 +4,77 @@ What is shown is the posted balance: it rests while a reply streams and moves on
 is captured. What is held meanwhile is shown apart.
 """
 
+from dataclasses import dataclass
+from time import monotonic
+
 import reflex as rx
 
 from projectloom.billing.balance import read_balance
 from projectloom.db import in_thread
-from projectloom.limits import LOW_BALANCE_NANOS, MIN_AVAILABLE_NANOS
+from projectloom.limits import LOW_BALANCE_NANOS, MIN_AVAILABLE_NANOS, MOVED_SECONDS
 from projectloom.money import format_usd, usd_string
+from projectloom.state.changes import show
 from projectloom.state.session import handled, signed_in
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What the balance has just moved by, in words. ``key`` tells one from the next."""
+
+    key: int = 0
+    by: str = ""
+    up: bool = False
 
 
 class BalanceState(rx.State):
     """Amounts of the signed-in person's credit account. ``nothing``: not even the shortest reply is covered.
 
-    ``exact`` is set where the rounded amount hides digits.
+    ``exact`` is set where the rounded amount hides digits. ``known`` is what other tabs are told, and told apart by.
     """
 
     loaded: bool = False
     amount: str = ""
     exact: str = ""
+    known: str = ""
+    moved: Moved = Moved()
     low: bool = False
     nothing: bool = False
     held: str = ""
     debt: str = ""
     frozen: str = ""
     spent: str = ""
+    _posted: int = 0
+    _moved_at: float = 0.0
 
     @handled
     async def refresh(self):
         """Read the balance again. The account is opened at first sight."""
         person = await signed_in(self)
         balance = await in_thread(read_balance, person.user_id)
-        self.amount = format_usd(balance.posted_nanos)
         exact = f"${usd_string(balance.posted_nanos)}"
-        self.exact = exact if exact != self.amount.replace(",", "") else ""
-        self.low = balance.posted_nanos < LOW_BALANCE_NANOS
-        self.nothing = balance.available_nanos < MIN_AVAILABLE_NANOS
-        self.held = format_usd(balance.held_nanos) if balance.held_nanos else ""
-        self.debt = format_usd(balance.debt_nanos) if balance.debt_nanos else ""
-        self.frozen = format_usd(balance.frozen_nanos) if balance.frozen_nanos else ""
-        self.spent = format_usd(balance.spent_nanos)
-        self.loaded = True
+        self._move(balance.posted_nanos)
+        amount = format_usd(balance.posted_nanos)
+        show(
+            self,
+            loaded=True,
+            amount=amount,
+            exact=exact if exact != amount.replace(",", "") else "",
+            known=f"{exact} {balance.frozen_nanos} {balance.debt_nanos}",
+            low=balance.posted_nanos < LOW_BALANCE_NANOS,
+            nothing=balance.available_nanos < MIN_AVAILABLE_NANOS,
+            held=format_usd(balance.held_nanos) if balance.held_nanos else "",
+            debt=format_usd(balance.debt_nanos) if balance.debt_nanos else "",
+            frozen=format_usd(balance.frozen_nanos) if balance.frozen_nanos else "",
+            spent=format_usd(balance.spent_nanos),
+        )
+
+    def _move(self, posted: int) -> None:
+        """Note by how much the balance moved since it was last read; at first sight it has not."""
+        by = posted - (self._posted if self.loaded else posted)
+        sign = "+" if by > 0 else "\N{MINUS SIGN}"
+        self._posted = posted
+        if by:
+            self.moved, self._moved_at = Moved(self.moved.key + 1, f"{sign}{format_usd(abs(by))}", by > 0), monotonic()
+        elif monotonic() - self._moved_at > MOVED_SECONDS:
+            # Read again meanwhile by another part of the page, the words stay until they were seen.
+            show(self, moved=Moved(self.moved.key))

@@ -10,6 +10,7 @@ from projectloom.errors import LoomError
 from projectloom.metering.caps import CapView, read_caps, set_caps
 from projectloom.metering.models import CapScope
 from projectloom.money import NANOS_PER_USD, format_usd
+from projectloom.state.changes import show
 from projectloom.state.session import handled, signed_in
 from projectloom.state.words import whole_number
 
@@ -42,9 +43,8 @@ class CapsState(rx.State):
         """Read the caps and their use."""
         caps = await in_thread(read_caps, (await signed_in(self)).user_id)
         typed = {cap.scope.value: str(cap.limit_nanos // NANOS_PER_USD) for cap in caps}
-        self.day, self.month, self.conversation = (typed.get(scope.value, "") for scope in CapScope)
-        self.rows = [_row(cap) for cap in caps if cap.scope in _NAMES]
-        self.loaded = True
+        rows = [_row(cap) for cap in caps if cap.scope in _NAMES]
+        show(self, **{scope.value: typed.get(scope.value, "") for scope in CapScope}, rows=rows, loaded=True)
 
     @handled
     async def keep(self, form: dict[str, Any]):

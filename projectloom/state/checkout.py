@@ -7,18 +7,21 @@ from typing import Any
 
 import reflex as rx
 
-from projectloom import limits
+from projectloom import limits, routes
 from projectloom.billing.checkout import create_checkout
-from projectloom.billing.packs import PRESELECTED_USD, custom_pack
+from projectloom.billing.packs import PACKS, PRESELECTED_USD, custom_pack
 from projectloom.billing.returning import ReturnOutcome, settle_return
 from projectloom.clock import now
+from projectloom.db import in_thread
 from projectloom.errors import LoomError
+from projectloom.metering.habits import reach
 from projectloom.money import format_usd
-from projectloom.routes import CHAT
+from projectloom.rates import Act
 from projectloom.state.balance import BalanceState
+from projectloom.state.changes import show
 from projectloom.state.credits import CreditsState
-from projectloom.state.session import explaining, handled, leave_for, signed_in
-from projectloom.state.words import whole_number
+from projectloom.state.session import counted, explaining, handled, leave_for, signed_in
+from projectloom.state.words import roughly, whole_number
 
 _PRESELECTED = str(PRESELECTED_USD)
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -31,6 +34,8 @@ class CheckoutState(rx.State):
     busy: bool = False
     trouble: str = ""
     weighed: str = ""
+    reaches: dict[str, str] = {}
+    """How far each pack goes for this person, in words, by its price."""
 
     @rx.event
     def choose(self, amount: str):
@@ -38,27 +43,33 @@ class CheckoutState(rx.State):
         self.selected = amount
         self.trouble = ""
 
-    @rx.event
-    def ready(self):
+    @handled
+    async def ready(self):
         """A page that was left for the payment page and is shown again can buy again."""
         self.busy = False
         self.trouble = self.weighed = ""
+        person = await signed_in(self)
+        found = await in_thread(reach, person.user_id, [pack.credit_nanos for pack in PACKS])
+        words = [reach_words(count, found.pages_of) for count in found.counts]
+        self.reaches = {str(pack.amount_usd): line for pack, line in zip(PACKS, words, strict=True)}
 
     @rx.event
     def buy_selected(self):
         """Buy the chosen pack."""
         return CheckoutState.buy(self.selected)
 
-    @rx.event
-    def weigh(self, amount: str):
+    @handled
+    async def weigh(self, amount: str):
         """Say what an amount that is being typed would bring."""
         try:
             pack = custom_pack(whole_number(amount.strip()))
         except LoomError as error:
             self.weighed = error.message if amount.strip() else ""
-        else:
-            bonus = f" ({pack.bonus_words})" if pack.bonus_cents else ""
-            self.weighed = f"Brings {format_usd(pack.credit_nanos)} of credit{bonus}."
+            return
+        found = await in_thread(reach, (await signed_in(self)).user_id, [pack.credit_nanos])
+        bonus = f" ({pack.bonus_words})" if pack.bonus_cents else ""
+        brings = f"Brings {format_usd(pack.credit_nanos)} of credit{bonus}"
+        self.weighed = f"{brings}, {reach_words(found.counts[0], found.pages_of)}."
 
     @handled
     async def buy(self, amount: object):
@@ -80,9 +91,17 @@ class CheckoutState(rx.State):
         yield
         try:
             person = await signed_in(self)
+            await counted(self, person, Act.CHECKOUT)
             yield leave_for(await create_checkout(person.user_id, person.email, whole_number(amount), custom=custom))
         except LoomError as error:
             self.busy, self.trouble = False, error.message
+
+
+def reach_words(count: int, pages_of: str) -> str:
+    """How far an amount goes: ``"roughly 2,100 questions as you ask them"``, or pages of a model for who is new."""
+    if pages_of:
+        return f"{roughly(count, 'page', 'pages')} from {pages_of}"
+    return f"{roughly(count, 'question', 'questions')} as you ask them"
 
 
 class PurchaseReturnState(rx.State):
@@ -94,7 +113,7 @@ class PurchaseReturnState(rx.State):
 
     @handled
     async def settle(self):
-        """On load: act on ``?purchase=…``, say what happened, and clean the address."""
+        """On load: act on ``?purchase=…``, say what happened, and go back to where the person left for the payment."""
         purchase = self.router.url.query_parameters.get("purchase", "")
         if purchase == "cancelled":
             self._say("cancelled", "Purchase cancelled. You have not been charged.")
@@ -104,7 +123,13 @@ class PurchaseReturnState(rx.State):
         else:
             self._grow_old()
             return None
-        return [rx.redirect(CHAT, replace=True), BalanceState.refresh]
+        back = rx.call_script("window.loomPlace.address()", callback=PurchaseReturnState.go_back)
+        return [back, BalanceState.refresh]
+
+    @rx.event
+    def go_back(self, address: str):
+        """Show the place that this tab was left at; a new chat where it knows none."""
+        return rx.redirect(routes.own_address(address) or routes.CHAT, replace=True)
 
     @rx.event(background=True)
     @explaining
@@ -134,7 +159,7 @@ class PurchaseReturnState(rx.State):
     def seen(self):
         """The person has gone on: a banner that waits for nothing makes room."""
         if self.tone != "waiting":
-            self.message, self.tone = "", ""
+            show(self, message="", tone="")
 
     def _tell(self, outcome: ReturnOutcome) -> None:
         amount = format_usd(outcome.credit_nanos)

@@ -2,18 +2,22 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import reflex as rx
 
 from projectloom import limits
+from projectloom.billing.balance import LotView, read_lots
 from projectloom.billing.orders import OrderView, list_orders
-from projectloom.billing.refunds import request_refund
+from projectloom.billing.refunds import Obstacle, request_refund
+from projectloom.clock import now
+from projectloom.config import settings
 from projectloom.db import in_thread
 from projectloom.errors import LoomError, PaymentUnavailable
-from projectloom.money import format_usd
+from projectloom.money import format_usd, usd_string
 from projectloom.state.balance import BalanceState
 from projectloom.state.session import explaining, handled, signed_in
-from projectloom.state.words import day_and_time
+from projectloom.state.words import calendar_day, count_of, day_and_time
 
 _STATUS_WORDS = {
     "completed": "Complete",
@@ -31,6 +35,13 @@ _STATUS_NOTES = {
     "set_aside": "The payment differs from the order. Nothing was added yet.",
 }
 
+# What will bring no credit any more.
+_NEVER_CREDITED = ("expired", "failed")
+
+_LOT_WORDS = {"paid": "Bought", "bonus": "Bonus of a purchase", "promotional": "Given to you"}
+
+_SOON = timedelta(days=limits.EXPIRY_NOTICE_DAYS)
+
 _ON_ITS_WAY = "Refund on its way"
 
 _REFUSED = "The refund could not be made. Your credit is on your balance again. Please try again later."
@@ -39,13 +50,18 @@ _UNDER_WAY = "Stripe has not answered yet. Your credit is set aside and we keep 
 
 @dataclass(frozen=True)
 class PurchaseRow:
-    """One line of the purchases table, all text."""
+    """One line of the purchases table, all text.
+
+    ``of`` is what it brought at first, where a part went back; ``keeps`` says why it cannot be refunded here.
+    """
 
     order_id: str = ""
     when: str = ""
     price: str = ""
     reckoning: str = ""
     credited: str = ""
+    of: str = ""
+    keeps: str = ""
     status: str = ""
     status_words: str = ""
     note: str = ""
@@ -53,6 +69,19 @@ class PurchaseRow:
     receipt: str = ""
     invoice: str = ""
     unsettled: bool = False
+
+
+@dataclass(frozen=True)
+class LotRow:
+    """A part of the balance, all text. ``soon``: what is left of it expires within days."""
+
+    key: str = ""
+    words: str = ""
+    when: str = ""
+    left: str = ""
+    whole: str = ""
+    expires: str = ""
+    soon: bool = False
 
 
 # In the page itself, as soon as the row is drawn.
@@ -67,6 +96,7 @@ class CreditsState(rx.State):
 
     loaded: bool = False
     purchases: list[PurchaseRow] = []
+    lots: list[LotRow] = []
     named: str = ""
     asking: bool = False
     returning: PurchaseRow = PurchaseRow()
@@ -139,6 +169,7 @@ class CreditsState(rx.State):
     async def _read(self) -> None:
         person = await signed_in(self)
         self.purchases = [_row(order) for order in await in_thread(list_orders, person.user_id)]
+        self.lots = [_lot(lot) for lot in await in_thread(read_lots, person.user_id)]
         self.loaded = True
 
     def _row(self, order_id: str) -> PurchaseRow:
@@ -157,7 +188,9 @@ def _row(order: OrderView) -> PurchaseRow:
         when=day_and_time(order.completed_at or order.created_at),
         price=format_usd(order.paid_nanos),
         reckoning=_reckoning(order),
-        credited=format_usd(order.credit_nanos),
+        credited=_credited(order),
+        of=format_usd(order.credit_nanos) if order.taken_back_nanos else "",
+        keeps=_keeps(order),
         status="returning" if order.refund_pending else order.status,
         status_words=_ON_ITS_WAY if order.refund_pending else _status(order),
         note=" ".join(_notes(order)),
@@ -165,6 +198,32 @@ def _row(order: OrderView) -> PurchaseRow:
         receipt=order.receipt_url or "",
         invoice=order.invoice_url or "",
         unsettled=order.status == "pending" or order.refund_pending,
+    )
+
+
+def _credited(order: OrderView) -> str:
+    """What of it was credited and did not go back. While it is under way, what it is to bring."""
+    return format_usd(0 if order.status in _NEVER_CREDITED else order.credit_nanos - order.taken_back_nanos)
+
+
+def _keeps(order: OrderView) -> str:
+    days = settings().refund_days
+    if order.obstacle == Obstacle.SPENT:
+        return "No refund: some of it is spent." if days else ""
+    if order.obstacle == Obstacle.OLD and days:
+        return f"No refund after {count_of(days, 'day', 'days')}."
+    return ""
+
+
+def _lot(lot: LotView) -> LotRow:
+    return LotRow(
+        key=lot.id,
+        words=_LOT_WORDS.get(lot.kind, lot.kind),
+        when=calendar_day(lot.created_at),
+        left=f"${usd_string(lot.left_nanos)}",
+        whole=format_usd(lot.whole_nanos) if lot.left_nanos != lot.whole_nanos else "",
+        expires=f"Expires {day_and_time(lot.expires_at)}" if lot.expires_at else "Does not expire",
+        soon=lot.expires_at is not None and lot.expires_at < now() + _SOON,
     )
 
 

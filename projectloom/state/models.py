@@ -1,14 +1,16 @@
-"""The model picker: the models on the price card, each with the price of a typical page and what it is good at."""
+"""The model picker: the models on the price card, each with what a page costs, what it reads and what it is good at."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import reflex as rx
 
 from projectloom.db import in_thread
 from projectloom.metering.quotes import ModelOffer, offers
+from projectloom.state.changes import show
 from projectloom.state.preferences import PROVIDER_NAMES
 from projectloom.state.session import handled, signed_in
-from projectloom.state.words import page_price
+from projectloom.state.words import amount_words, page_price, reads_words, sentence
 from projectloom.workspace import preferences
 
 # The first choices, by what a person wants to do. Every other model of the card stands behind "More models".
@@ -27,9 +29,14 @@ class ModelRow:
 
     id: str = ""
     label: str = ""
+    maker: str = ""
     intent: str = ""
     price: str = ""
+    """Of a page, in words: ``about half a cent``; ``exact`` has the number."""
+    exact: str = ""
+    reads: str = ""
     good_at: str = ""
+    favourite: bool = False
     missing: str = ""
     advice: str = ""
 
@@ -43,6 +50,8 @@ class ModelState(rx.State):
     label: str = ""
     price: str = ""
     advice: str = ""
+    cheaper_told: bool = True
+    """Whether a cheaper model is pointed out where it would do."""
 
     @handled
     async def load(self):
@@ -50,10 +59,14 @@ class ModelState(rx.State):
         person = await signed_in(self)
         chosen = await in_thread(preferences.read_preferences, person.user_id)
         needed = await _providers_without_key(person.user_id, chosen.api_key_mode)
-        rows = [_row(offer, needed) for offer in await in_thread(offers)]
+        rows = [_row(offer, needed, chosen.favourites) for offer in await in_thread(offers)]
         order = list(_INTENTS)
-        self.first = sorted((row for row in rows if row.intent), key=lambda row: order.index(row.id))
-        self.more = [row for row in rows if not row.intent]
+        show(
+            self,
+            first=sorted((row for row in rows if row.intent), key=lambda row: order.index(row.id)),
+            more=[row for row in rows if not row.intent],
+            cheaper_told=chosen.cheaper_told,
+        )
         self._show(self.model or chosen.default_model)
 
     @handled
@@ -65,11 +78,29 @@ class ModelState(rx.State):
         await in_thread(preferences.set_default_model, person.user_id, model_id)
         self._show(model_id)
 
+    @handled
+    async def like(self, model_id: str, liked: bool):  # noqa: FBT001 - events come by place
+        """Put a model among the favourites, or take it from them, on every device."""
+        person = await signed_in(self)
+        if model_id not in {row.id for row in (*self.first, *self.more)}:
+            return
+        favourites = await in_thread(preferences.set_favourite, person.user_id, model_id, liked=liked)
+        self.first, self.more = (
+            [replace(row, favourite=row.id in favourites) for row in rows] for rows in (self.first, self.more)
+        )
+
+    @handled
+    async def tell_cheaper(self, told: bool):  # noqa: FBT001 - events come by place
+        """Point out where a cheaper model would do, or never again."""
+        person = await signed_in(self)
+        await in_thread(preferences.set_cheaper_told, person.user_id, told=told)
+        self.cheaper_told = told
+
     def _show(self, wanted: str | None) -> None:
         rows = [*self.first, *self.more]
         usable = [row for row in rows if not row.missing] or rows
         row = next((row for row in rows if row.id == wanted), usable[0])
-        self.model, self.label, self.price, self.advice = row.id, row.label, row.price, row.advice
+        show(self, model=row.id, label=row.label, price=sentence(f"{row.price} a page"), advice=row.advice)
 
 
 async def model_labels() -> dict[str, str]:
@@ -84,14 +115,18 @@ async def _providers_without_key(user_id: str, mode: str) -> set[str]:
     return set(PROVIDER_NAMES) - {view.provider for view in kept}
 
 
-def _row(offer: ModelOffer, needed: set[str]) -> ModelRow:
+def _row(offer: ModelOffer, needed: set[str], favourites: Collection[str]) -> ModelRow:
     model = offer.model
     return ModelRow(
         id=model.id,
         label=model.label,
+        maker=PROVIDER_NAMES[model.provider],
         intent=_INTENTS.get(model.id, ""),
-        price=page_price(offer.page_nanos),
+        price=amount_words(offer.page_nanos),
+        exact=page_price(offer.page_nanos),
+        reads=reads_words(model.context_tokens),
         good_at=model.good_at,
+        favourite=model.id in favourites,
         missing=f"needs your {PROVIDER_NAMES[model.provider]} key" if model.provider in needed else "",
         advice=_advice(model.label, model.provider, needed) if model.provider in needed else "",
     )

@@ -7,31 +7,43 @@ from dataclasses import dataclass
 
 import reflex as rx
 
+from projectloom import limits, routes
 from projectloom.db import in_thread
+from projectloom.metering.own_key_caps import OwnKeyUse, own_key_uses
+from projectloom.money import NANOS_PER_USD, format_usd
 from projectloom.state.balance import BalanceState
+from projectloom.state.own_keys import OwnKeysState
 from projectloom.state.session import handled, signed_in
+from projectloom.state.words import calendar_day, day_and_time
 from projectloom.workspace import preferences
+from projectloom.workspace.preferences import KeyView
 
 PROVIDER_NAMES = {"anthropic": "Anthropic", "openai": "OpenAI"}
 
 
 @dataclass(frozen=True)
 class KeyRow:
-    """A provider's key field: its hint (``sk-ant-…abcd``) is empty while no key is kept."""
+    """A provider's key, all text: its hint (``sk-ant-…abcd``) is empty while no key is kept."""
 
     provider: str = ""
     label: str = ""
     placeholder: str = ""
     hint: str = ""
+    used: str = ""
+    spent: str = ""
+    limit: str = ""
+    """In whole dollars, as typed; empty is none."""
 
 
 _PLACEHOLDERS = {"anthropic": "sk-ant-…", "openai": "sk-…"}
+_MODE_WORDS = {"own": "with your own API keys", "credits": "with credits"}
 
 
 class PreferencesState(rx.State):
-    """The payment mode of this person. ``own`` or ``credits``."""
+    """The payment mode of this person, ``own`` or ``credits``, and whether the guide is put away."""
 
     api_key_mode: str = "own"
+    guide: str = "new"
     loaded: bool = False
 
     @rx.var
@@ -43,7 +55,8 @@ class PreferencesState(rx.State):
     async def load(self):
         """Mirror the stored preferences."""
         person = await signed_in(self)
-        self.api_key_mode = (await in_thread(preferences.read_preferences, person.user_id)).api_key_mode
+        kept = await in_thread(preferences.read_preferences, person.user_id)
+        self.api_key_mode, self.guide = kept.api_key_mode, kept.guide
         self.loaded = True
 
     @handled
@@ -53,6 +66,34 @@ class PreferencesState(rx.State):
         await in_thread(preferences.set_api_key_mode, person.user_id, mode)
         self.api_key_mode = (await in_thread(preferences.read_preferences, person.user_id)).api_key_mode
         return BalanceState.refresh
+
+    @handled
+    async def switch_mode(self, mode: str):
+        """As :meth:`set_api_key_mode`, said in a toast from which it can be taken back."""
+        before = self.api_key_mode
+        if mode == before:
+            return None
+        said = rx.toast(
+            f"Replies are paid {_MODE_WORDS.get(mode, '')} from now on.",
+            action={"label": "Undo", "on_click": PreferencesState.set_api_key_mode(before)},
+            duration=limits.UNDO_SECONDS * 1000,
+        )
+        return [PreferencesState.set_api_key_mode(mode), said]
+
+    @handled
+    async def close_guide(self):
+        """Put the guide away, here and on every device."""
+        person = await signed_in(self)
+        await in_thread(preferences.set_guide, person.user_id, "closed")
+        self.guide = "closed"
+
+    @handled
+    async def replay_guide(self):
+        """Show the guide once more, in a new chat."""
+        person = await signed_in(self)
+        await in_thread(preferences.set_guide, person.user_id, "again")
+        self.guide = "again"
+        return rx.redirect(routes.CHAT)
 
 
 class SettingsState(rx.State):
@@ -70,12 +111,12 @@ class SettingsState(rx.State):
 
     @handled
     async def save_key(self, form: dict[str, str]):
-        """Keep the key of one provider, encrypted."""
+        """Keep the key of one provider, encrypted, and ask the provider whether it works."""
         person = await signed_in(self)
         provider = form.get("provider", "")
         await in_thread(preferences.save_provider_key, person.user_id, provider, form.get("key", "").strip())
         await self._reload(person.user_id)
-        return rx.toast.success(f"{PROVIDER_NAMES.get(provider, provider)} key saved.")
+        return [rx.toast.success(f"{PROVIDER_NAMES.get(provider, provider)} key saved."), OwnKeysState.saved(provider)]
 
     @handled
     async def delete_key(self, provider: str):
@@ -83,13 +124,29 @@ class SettingsState(rx.State):
         person = await signed_in(self)
         await in_thread(preferences.delete_provider_key, person.user_id, provider)
         await self._reload(person.user_id)
-        return rx.toast(f"{PROVIDER_NAMES.get(provider, provider)} key deleted.")
+        return [rx.toast(f"{PROVIDER_NAMES.get(provider, provider)} key deleted."), OwnKeysState.put_away]
 
     async def _reload(self, user_id: str) -> None:
-        kept = {view.provider: view.hint for view in await in_thread(preferences.provider_keys, user_id)}
-        self.keys = [
-            KeyRow(provider, name, _PLACEHOLDERS[provider], kept.get(provider, ""))
-            for provider, name in PROVIDER_NAMES.items()
-        ]
+        kept = {view.provider: view for view in await in_thread(preferences.provider_keys, user_id)}
+        uses = await in_thread(own_key_uses, user_id, list(kept))
+        self.keys = [_row(provider, kept.get(provider), uses.get(provider)) for provider in PROVIDER_NAMES]
         self.has_keys = bool(kept)
         self.loaded = True
+
+
+def _row(provider: str, kept: KeyView | None, use: OwnKeyUse | None) -> KeyRow:
+    name, placeholder = PROVIDER_NAMES[provider], _PLACEHOLDERS[provider]
+    if kept is None or use is None or kept.created_at is None:
+        return KeyRow(provider, name, placeholder)
+    used = f"used {day_and_time(use.last_used_at)}" if use.last_used_at else "not used yet"
+    limit = "" if kept.limit_month_nanos is None else str(kept.limit_month_nanos // NANOS_PER_USD)
+    most = "" if kept.limit_month_nanos is None else f" of {format_usd(kept.limit_month_nanos)}"
+    return KeyRow(
+        provider=provider,
+        label=name,
+        placeholder=placeholder,
+        hint=kept.hint,
+        used=f"Added {calendar_day(kept.created_at)}, {used}",
+        spent=f"{format_usd(use.spent_nanos)}{most} this month at {name}",
+        limit=limit,
+    )

@@ -9,9 +9,8 @@ from projectloom.db import in_thread
 from projectloom.metering.price_diff import plain
 from projectloom.metering.price_list import PriceList, PublishedModel, PublishedRates, read_price_list
 from projectloom.state.preferences import PROVIDER_NAMES
-from projectloom.state.session import handled, session_token
+from projectloom.state.session import handled, whoever_asks
 from projectloom.state.words import calendar_day, day_and_time, page_price
-from projectloom.workspace.identity import identify
 
 _CENT_PLACES = 2
 
@@ -67,7 +66,7 @@ class PricingState(rx.State):
     @handled
     async def load(self):
         """Read the live card, and whether somebody is signed in."""
-        self.signed_in = await in_thread(identify, session_token(self.router.headers.cookie)) is not None
+        self.signed_in = await whoever_asks(self) is not None
         found = await in_thread(read_price_list)
         self.version, self.since, self.source = str(found.version), day_and_time(found.since), found.source
         self.markup = f"{plain(found.markup_percent)} %" if found.markup_percent else ""

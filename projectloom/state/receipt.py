@@ -83,6 +83,8 @@ def _facts(found: Receipt) -> list[ReceiptFact]:
             ReceiptFact("Freed again", _dollars(found.freed_nanos)),
         ]
     facts.append(ReceiptFact("Price list", f"version {found.price_version}"))
+    if found.api_key:
+        facts.append(ReceiptFact("Asked with the access key", found.api_key.name))
     if found.entry_id:
         facts.append(ReceiptFact("Ledger entry", found.entry_id))
     if found.usage_id:

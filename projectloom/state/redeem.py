@@ -7,6 +7,7 @@ from projectloom.db import in_thread
 from projectloom.errors import LoomError
 from projectloom.money import format_usd
 from projectloom.state.balance import BalanceState
+from projectloom.state.credits import CreditsState
 from projectloom.state.session import handled, signed_in
 
 CODE_FIELD = "redeem-code"
@@ -34,7 +35,7 @@ class RedeemState(rx.State):
         yield
         try:
             self.said = _said(await in_thread(redeem_code, person.user_id, str(form.get("code", ""))))
-            yield [rx.set_value(CODE_FIELD, ""), BalanceState.refresh]
+            yield [rx.set_value(CODE_FIELD, ""), BalanceState.refresh, CreditsState.reread]
         except LoomError as error:
             self.trouble = error.message
         self.busy = False

@@ -13,44 +13,95 @@ from typing import Any
 
 import reflex as rx
 
+from projectloom.config import settings
 from projectloom.db import in_thread
 from projectloom.errors import LoomError, Unauthorized
+from projectloom.operating.operators import operator
+from projectloom.rates import Act, count
 from projectloom.routes import SIGN_IN
 from projectloom.workspace.identity import Person, identify
 
 SESSION_COOKIE = "loom_session"
+_ASK_CLERK = "window.loomAskClerk?.()"
 
 
-def session_token(cookie_header: str) -> str | None:
-    """The session token in a ``Cookie`` header, or ``None``."""
+class TokenState(rx.State):
+    """The latest token of Clerk's that this tab has told, where Clerk signs people in: each lasts a minute."""
+
+    _token: str = ""
+
+
+# Not methods of the state: what a state can do in public, anybody may ask it to do.
+async def keep_token(state: rx.State, token: str) -> None:
+    """From now on this is who asks."""
+    (await state.get_state(TokenState))._token = token  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+async def kept_token(state: rx.State) -> str:
+    """What this tab has told last."""
+    return (await state.get_state(TokenState))._token  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def cookie_token(cookie_header: str, *names: str) -> str | None:
+    """The session token in a ``Cookie`` header, by the first of these cookies that is there; or ``None``."""
     try:
-        morsel = SimpleCookie(cookie_header).get(SESSION_COOKIE)
+        cookies = SimpleCookie(cookie_header)
     except CookieError:
         return None
-    return morsel.value if morsel else None
+    return next((cookies[name].value for name in names if name in cookies), None)
+
+
+async def session_token(state: rx.State) -> str | None:
+    """The session token of who asks by this socket.
+
+    Our own is in the cookie for as long as the session lasts. The cookie of Clerk's script is only as fresh as the
+    socket, which keeps the one that it was opened with: what the tab has told since goes before it.
+    """
+    clerk, cookies = settings().clerk, state.router.headers.cookie
+    if clerk is None:
+        return cookie_token(cookies, SESSION_COOKIE)
+    return await kept_token(state) or cookie_token(cookies, *clerk.cookies)
+
+
+async def whoever_asks(state: rx.State) -> Person | None:
+    """The person behind this socket, looked up afresh; None when nobody is signed in."""
+    return await in_thread(identify, await session_token(state))
 
 
 async def signed_in(state: rx.State) -> Person:
     """The person behind this socket, looked up afresh. Raises :class:`Unauthorized` when there is none."""
-    person = await in_thread(identify, session_token(state.router.headers.cookie))
+    person = await whoever_asks(state)
     if person is None:
         raise Unauthorized
     return person
 
 
+async def counted(state: rx.State, person: Person, act: Act) -> None:
+    """Count one act of a person on a page. Raises :class:`TooManyRequests` when it is one too many."""
+    await count(act, user_id=person.user_id, address=state.router.session.client_ip or None)
+
+
+async def operating(state: rx.State) -> Person:
+    """The operator behind this socket, looked up afresh. Raises NotFound: to everybody else there is nothing here."""
+    return operator(await signed_in(state))
+
+
 def leave_for(address: str) -> Any:
-    """A full page load of ``address``, in this tab.
+    """A full page load of ``address``, in this tab. The place that is left, and the caret in it, are kept for a return.
 
     ``rx.redirect`` stays inside the page's own router whenever the host is the same, which would keep the sandbox's
     checkout page from ever opening.
     """
-    return rx.call_script(f"window.location.assign({json.dumps(address)})")
+    return rx.call_script(f"window.loomPlace.keep(); window.location.assign({json.dumps(address)})")
 
 
 def explain(error: LoomError) -> Any:
-    """What the page does about an error: whoever is not signed in goes to sign in, the rest is said in a toast."""
+    """What the page does about an error: whoever is not signed in goes to sign in, the rest is said in a toast.
+
+    Where Clerk signs people in, only its script knows whether somebody is: it is asked for a fresh token.
+    """
     if isinstance(error, Unauthorized):
-        return rx.redirect(SIGN_IN, replace=True)
+        return rx.redirect(SIGN_IN, replace=True) if settings().clerk is None else rx.call_script(_ASK_CLERK)
     return rx.toast.error(error.message)
 
 

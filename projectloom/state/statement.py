@@ -21,7 +21,7 @@ PARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("purchases", "Purchases", ("top_up",)),
     ("replies", "Replies", ("capture",)),
     ("refunds", "Refunds and disputes", ("reversal", "reinstatement", "freeze")),
-    ("given", "Given", ("grant",)),
+    ("given", "Given", ("grant", "revocation")),
     ("other", "Other", ("debt_repayment", "expiry")),
 )
 _KINDS = {part: kinds for part, _, kinds in PARTS}
@@ -110,7 +110,8 @@ class StatementState(rx.State):
             self._chosen = asked.chosen()
         self._show(asked)
         person = await signed_in(self)
-        self.heading = f"{person.email}. {_NAMES[asked.part]}{_of_days(self._chosen)}, {day_and_time(now())}"
+        chosen = f"{_NAMES[asked.part]}{_of_days(self._chosen)}"
+        self.heading = f"ProjectLoom statement of {person.email}. {chosen}, {day_and_time(now())}"
         await self._read(person.user_id, None)
         self.loaded = True
         return trouble

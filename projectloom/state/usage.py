@@ -7,6 +7,7 @@ import reflex as rx
 from projectloom.db import in_thread
 from projectloom.metering.usage import UsageLine, summarize_usage
 from projectloom.money import format_usd
+from projectloom.state.changes import show
 from projectloom.state.models import model_labels
 from projectloom.state.preferences import PROVIDER_NAMES
 from projectloom.state.session import handled, signed_in
@@ -19,7 +20,7 @@ PERIODS = (
     ("all_time", "All time"),
 )
 
-_SOURCE_NAMES = {
+SOURCE_NAMES = {
     "chat": "Chat",
     "agent": "Agent",
     "summarize": "Summaries",
@@ -58,14 +59,17 @@ class UsageState(rx.State):
         person = await signed_in(self)
         summary = await in_thread(summarize_usage, person.user_id, self.period)
         labels = await model_labels()
-        self.empty = summary.count == 0
-        self.total = format_usd(summary.total_nanos)
-        self.own_key_cost = format_usd(summary.own_key_cost_nanos) if summary.own_key_cost_nanos else ""
-        self.count = count_of(summary.count, "reply", "replies")
-        self.by_provider = [_row(line, PROVIDER_NAMES.get(line.name, line.name)) for line in summary.by_provider]
-        self.by_model = [_row(line, labels.get(line.name, line.name)) for line in summary.by_model]
-        self.by_source = [_row(line, _SOURCE_NAMES.get(line.name, line.name)) for line in summary.by_source]
-        self.loaded = True
+        show(
+            self,
+            loaded=True,
+            empty=summary.count == 0,
+            total=format_usd(summary.total_nanos),
+            own_key_cost=format_usd(summary.own_key_cost_nanos) if summary.own_key_cost_nanos else "",
+            count=count_of(summary.count, "reply", "replies"),
+            by_provider=[_row(line, PROVIDER_NAMES.get(line.name, line.name)) for line in summary.by_provider],
+            by_model=[_row(line, labels.get(line.name, line.name)) for line in summary.by_model],
+            by_source=[_row(line, SOURCE_NAMES.get(line.name, line.name)) for line in summary.by_source],
+        )
 
     @handled
     async def choose(self, period: str):

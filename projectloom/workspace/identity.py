@@ -4,6 +4,7 @@ The one identity function for both doors is :func:`identify`. An answer may be u
 asks often costs one look-up; signing out is effective at once in this process.
 """
 
+import logging
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -14,23 +15,33 @@ from threading import Lock
 from sqlmodel import Session
 
 from projectloom import limits
-from projectloom.accounts.attempts import Attempts
+from projectloom.accounts.clerk import admit, find_by_clerk, find_who_left
+from projectloom.accounts.links import forget_old_links
+from projectloom.accounts.models import User
 from projectloom.accounts.users import (
     close_session,
     create_user,
     find_user,
     forget_expired_sessions,
     hash_password,
+    made_since,
     normalise_email,
     open_session,
     session_user,
-    verify_password,
 )
+from projectloom.accounts.waits import forget_old_waits
+from projectloom.clerk import BadToken, fetch_person, verify_token
 from projectloom.config import settings
 from projectloom.db import database_now, reading, transaction
-from projectloom.errors import EmailTaken, InvalidCredentials, NotFound
+from projectloom.errors import EmailTaken, EmailUnconfirmed, Forbidden, InvalidCredentials, NotFound, TooManyRequests
 from projectloom.ledger.accounts import open_accounts
 from projectloom.ledger.credits import SIGN_UP_REASON, grant
+from projectloom.rates import accounts_over_all
+from projectloom.workspace.account_mails import put_confirmation
+from projectloom.workspace.api_keys import forget_keys_of
+from projectloom.workspace.passwords import check_password, was_right
+
+_log = logging.getLogger(__name__)
 
 DEMO_EMAIL = "demo@projectloom.example"
 
@@ -44,6 +55,13 @@ class Person:
 
     user_id: str
     email: str
+    confirmed: bool = field(default=False, compare=False)
+    """They are known to read mails at their address."""
+
+
+def person_of(user: User) -> Person:
+    """The person of a row."""
+    return Person(user.id, user.email, confirmed=user.email_confirmed_at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +72,16 @@ class SignedIn:
     person: Person
 
 
-def sign_up(email: str, password: str) -> SignedIn:
+def sign_up(email: str, password: str, device: str | None = None) -> SignedIn:
     """Make an account, with the welcome credit where there is one, and sign in.
 
     Raises:
         InvalidInput: not an e-mail, or a password that is too short or too long.
         EmailTaken: there is an account.
+        EmailUnconfirmed: the account was made, and signing in waits for its address to be confirmed.
+        Forbidden: Clerk signs people in here. TooManyRequests: too many accounts were made in a while.
     """
+    be_local()
     address = normalise_email(email)
     if address == DEMO_EMAIL:
         # Everybody in a sandbox signs in as this person by a button; nobody may give them a password.
@@ -68,44 +89,68 @@ def sign_up(email: str, password: str) -> SignedIn:
     hashed = hash_password(password)
     with transaction() as session:
         user = create_user(session, email=address, password_hash=hashed)
+        _make_room(session)
         _open_accounts(session, user_id=user.id)
-        return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
+        if settings().confirm_email != "off":
+            put_confirmation(session, user)
+        if settings().confirm_email != "sign_in":
+            return SignedIn(open_session(session, user_id=user.id, device=device), person_of(user))
+    raise EmailUnconfirmed("Your account is made. Open the link in the mail that we sent you, then sign in.")
 
 
-def sign_in(email: str, password: str) -> SignedIn:
-    """Sign in with e-mail and password.
+def sign_in(email: str, password: str, device: str | None = None, *, network: str | None = None) -> SignedIn:
+    """Sign in with e-mail and password. ``network`` is the address that the try comes from, where it is known.
 
     Raises:
         InvalidCredentials: no such account, or another password; which of both is not told.
-        TooManyRequests: too many attempts for this e-mail.
+        TooManyRequests: too many wrong tries for this e-mail or from this address; the password was not looked at.
+        EmailUnconfirmed: all is right, and the address has to be confirmed first. The link was sent again.
+        Forbidden: Clerk signs people in here.
     """
+    be_local()
     address = normalise_email(email)
-    _attempts.count(address)
-    with reading() as session:
-        user = find_user(session, email=address)
-    verify_password(user.password_hash if user else None, password)
-    if user is None:
-        raise InvalidCredentials
+    user, names = check_password(address, password, network=network)
     with transaction() as session:
-        return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
+        if session.get_one(User, user.id, with_for_update=True).password_hash != user.password_hash:
+            # It was replaced meanwhile, which ended all sessions; none begins by the old one.
+            raise InvalidCredentials
+        was_right(session, names)
+        if settings().confirm_email != "sign_in" or user.email_confirmed_at is not None:
+            return SignedIn(open_session(session, user_id=user.id, device=device), person_of(user))
+        put_confirmation(session, session.get_one(User, user.id))
+    raise EmailUnconfirmed
 
 
-def demo_sign_in() -> SignedIn:
+def demo_sign_in(device: str | None = None) -> SignedIn:
     """Sign in the sandbox's demonstration user.
 
     Raises:
-        NotFound: this server is not a sandbox.
+        NotFound: this server is not a sandbox, or Clerk signs people in here.
     """
-    if not settings().sandbox_on:
+    if not settings().sandbox_on or settings().clerk is not None:
         raise NotFound
     with transaction() as session:
         # Two who press the button at once make one user: the later one finds what the earlier one committed.
         with suppress(EmailTaken):
-            _open_accounts(session, user_id=create_user(session, email=DEMO_EMAIL, password_hash=None).id)
+            made = create_user(session, email=DEMO_EMAIL, password_hash=None)
+            _open_accounts(session, user_id=made.id)
+            # Nobody reads mails there, and nothing waits for it.
+            session.get_one(User, made.id).email_confirmed_at = database_now(session)
         user = find_user(session, email=DEMO_EMAIL)
         if user is None:
             raise RuntimeError("the demonstration user was not made")
-        return SignedIn(open_session(session, user_id=user.id), Person(user.id, user.email))
+        return SignedIn(open_session(session, user_id=user.id, device=device), person_of(user))
+
+
+def _make_room(session: Session) -> None:
+    """Somebody new is being made in this transaction: only so many are in a while, wherever they come from."""
+    most, seconds = accounts_over_all()
+    since = database_now(session) - timedelta(seconds=seconds)
+    if made_since(session, moment=since, most=most + 1) > most:
+        raise TooManyRequests(
+            "Many people are joining right now. Please try again in a few minutes.",
+            retry_after=min(seconds, limits.FULL_RETRY_SECONDS),
+        )
 
 
 def _open_accounts(session: Session, *, user_id: str) -> None:
@@ -126,26 +171,87 @@ def sign_out(token: str | None) -> None:
     _known.forget(token)
 
 
+def forget_person(user_id: str) -> None:
+    """Tell nobody from memory that they are this person, or hold a key of theirs: their doors may have closed."""
+    _known.forget_person(user_id)
+    forget_keys_of(user_id)
+
+
 def forget_expired() -> int:
-    """Delete every session that has run out; how many there were."""
+    """Delete every session that has run out, with links and waits that count no more; how many sessions there were."""
     with transaction() as session:
+        moment = database_now(session)
+        forget_old_links(session, moment=moment)
+        forget_old_waits(session, moment=moment)
         return forget_expired_sessions(session)
 
 
+def remembered_person(token: str | None) -> Person | None:
+    """Who is behind a token, where that was looked up less than a second ago; asks no database."""
+    return _known.get(token) if token and len(token) <= limits.MAX_API_KEY_CHARS else None
+
+
 def identify(token: str | None) -> Person | None:
-    """Who is behind a session token; None when nobody is."""
-    if not token or len(token) > limits.MAX_API_KEY_CHARS:
+    """Who is behind a session token, of our own or where Clerk signs people in of Clerk's; None when nobody is.
+
+    Whom Clerk knows and we do not is made a person here, as everybody who signs up.
+
+    Raises:
+        SignInUnavailable: only Clerk could tell, and cannot be asked.
+        TooManyRequests: somebody new came after too many others.
+    """
+    if not token or len(token) > limits.MAX_TOKEN_CHARS:
         return None
     known = _known.get(token)
     if known is not None:
         return known
-    with reading() as session:
-        user = session_user(session, token=token)
-    if user is None:
+    user = _local_user(token) if settings().clerk is None else _clerk_user(token)
+    if user is None or user.deleted_at is not None:
         return None
-    person = Person(user.id, user.email)
+    person = person_of(user)
     _known.put(token, person)
     return person
+
+
+def _local_user(token: str) -> User | None:
+    with reading() as session:
+        return session_user(session, token=token)
+
+
+def _clerk_user(token: str) -> User | None:
+    try:
+        clerk_id = verify_token(token).clerk_id
+    except BadToken as refused:
+        _log.info("a token was refused", extra={"reason": str(refused)})
+        return None
+    with reading() as session:
+        user = find_by_clerk(session, clerk_id=clerk_id) or find_who_left(session, clerk_id=clerk_id)
+    if user is not None:
+        return user if user.clerk_id == clerk_id else None
+    return _admit(clerk_id)
+
+
+def _admit(clerk_id: str) -> User | None:
+    """Somebody whom Clerk let in for the first time."""
+    known = fetch_person(clerk_id)
+    if known is None:
+        return None
+    with transaction() as session:
+        user, made = admit(
+            session, clerk_id=clerk_id, email=known.email, confirmed=known.confirmed, changed_ms=known.changed_ms
+        )
+        if user is not None and made:
+            _make_room(session)
+            _open_accounts(session, user_id=user.id)
+    if user is not None and not made:
+        forget_person(user.id)
+    return user
+
+
+def be_local() -> None:
+    """Raises Forbidden where Clerk signs people in."""
+    if settings().clerk is not None:
+        raise Forbidden("People sign in with Clerk here.")
 
 
 class _FreshPeople:
@@ -172,6 +278,12 @@ class _FreshPeople:
         with self._lock:
             self._keep(token, None)
 
+    def forget_person(self, user_id: str) -> None:
+        with self._lock:
+            ended = [token for token, (_, person) in self._people.items() if person and person.user_id == user_id]
+            for token in ended:
+                self._keep(token, None)
+
     def _keep(self, token: str, person: Person | None) -> None:
         self._people[token] = (time.monotonic() + _FRESH_SECONDS, person)
         while len(self._people) > _REMEMBERED:
@@ -179,8 +291,3 @@ class _FreshPeople:
 
 
 _known = _FreshPeople()
-_attempts = Attempts(
-    most=limits.SIGN_IN_ATTEMPTS,
-    seconds=limits.SIGN_IN_WINDOW_SECONDS,
-    refusal="Too many attempts. Please wait a few minutes.",
-)

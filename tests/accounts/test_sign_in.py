@@ -146,7 +146,7 @@ def test_who_has_no_password_cannot_sign_in_with_one(person: str):
 
 def test_guessing_is_stopped_after_a_while_and_told_for_how_long(books):
     email = fresh_email()
-    for _ in range(limits.SIGN_IN_ATTEMPTS):
+    for _ in range(limits.FREE_TRIES):
         with pytest.raises(InvalidCredentials):
             sign_in(email, "\ud800")  # refused without the cost of hashing
     with pytest.raises(TooManyRequests) as refused:

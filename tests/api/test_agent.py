@@ -254,3 +254,20 @@ def test_a_run_whose_server_is_killed_is_failed_after_the_restart_and_its_turn_s
         assert (step["receipt"]["completion"], step["receipt"]["estimated"]) == ("partial", True)
         assert balance(client) == 10 - Decimal(found["totalUsd"]) < 10
         server.audit()
+
+
+def test_a_run_is_watched_from_its_beginning_in_words_by_its_owner_alone(
+    server: LiveServer, ada: httpx.Client, bea: httpx.Client
+):
+    conversation = chat(bea, "Hello quokkas")
+    run_id = run_id_of(bea, 'use tool search_conversations {"query": "quokkas"}')
+    parts = parts_of(bea.get(f"/api/agent/{run_id}/stream"))
+    assert parts[0]["messageMetadata"]["runId"] == run_id
+    assert parts[-1]["type"] == "finish"
+    for other in (ada, server.client()):
+        assert other.get(f"/api/agent/{run_id}/stream").status_code in {401, 404}
+    (first, _) = bea.get(f"/api/agent/{run_id}").json()["steps"]
+    (use,) = first["uses"]
+    assert use["words"] == "Searched for “quokkas” · 1 found"
+    assert use["finds"] == [{"conversationId": conversation, "title": "Hello quokkas"}]
+    assert first["cost"].startswith("$")

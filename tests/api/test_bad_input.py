@@ -31,6 +31,7 @@ ROUTES = (
     ("GET", "/api/credits/balance"),
     ("POST", "/api/stripe/webhook"),
     ("GET", "/api/turns/turn_x/stream"),
+    ("GET", "/api/turns/turn_x/text"),
     ("POST", "/api/turns/turn_x/stop"),
 )
 NO_OBJECT = (
@@ -156,7 +157,7 @@ MESSAGES: tuple[Any, ...] = (
     [{"role": "user", "content": []}],
     [{"role": "user", "content": [None]}],
     [{"role": "user", "content": ["Hello"]}],
-    [{"role": "user", "parts": [{"type": "file", "url": "data:,x"}]}],
+    [{"role": "user", "parts": [{"type": "file", "url": "data:,"}]}],
     [{"role": "user", "parts": [{"type": "text"}]}],
     [{"role": "user", "parts": [{"type": "text", "text": 7}]}],
     [{"role": "user", "parts": [{"type": ["text"], "text": "x"}]}],
@@ -212,6 +213,7 @@ def test_a_header_that_is_no_key_is_told_without_repeating_it(ada: httpx.Client,
 )
 def test_a_reply_that_nobody_has_is_not_found(ada: httpx.Client, unchanged: None, turn: str):
     error_of(ada.get(f"/api/turns/{turn}/stream"), 404)
+    error_of(ada.get(f"/api/turns/{turn}/text"), 404)
     error_of(ada.post(f"/api/turns/{turn}/stop"), 404)
 
 
@@ -234,14 +236,14 @@ def test_who_is_not_signed_in_is_told_so_before_anything_is_read(server: LiveSer
 
 def test_a_body_over_the_limit_is_413_on_every_route(ada: httpx.Client, unchanged: None):
     for method, path in JSON_ROUTES:
-        limit = limits.MAX_BODY_BYTES if path == "/api/chat" else limits.MAX_SMALL_BODY_BYTES
+        limit = limits.MAX_CHAT_BODY_BYTES if path == "/api/chat" else limits.MAX_SMALL_BODY_BYTES
         error_of(ada.request(method, path, content=b" " * (limit + 1)), 413)
     error_of(ada.post("/api/stripe/webhook", content=b" " * (limits.MAX_WEBHOOK_BODY_BYTES + 1)), 413)
 
 
 def test_a_body_that_hides_its_length_is_413_too(ada: httpx.Client, unchanged: None):
     for method, path in (*JSON_ROUTES, ("POST", "/api/stripe/webhook")):
-        limit = limits.MAX_BODY_BYTES if path == "/api/chat" else limits.MAX_WEBHOOK_BODY_BYTES
+        limit = limits.MAX_CHAT_BODY_BYTES if path == "/api/chat" else limits.MAX_WEBHOOK_BODY_BYTES
         answer = ada.request(method, path, content=(b" " * 50_000 for _ in range(limit // 50_000 + 2)))
         error_of(answer, 413)
 

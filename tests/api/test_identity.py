@@ -134,7 +134,7 @@ def test_another_person_s_conversation_and_reply_are_not_found(server: LiveServe
         answer = eve.post("/api/chat", json=PROMPT | {"conversationId": conversation})
         assert answer.status_code == 404
         assert answer.json()["error"] == "There is no such conversation."
-    for method, path in (("GET", "stream"), ("POST", "stop")):
+    for method, path in (("GET", "stream"), ("GET", "text"), ("POST", "stop")):
         answers = [eve.request(method, f"/api/turns/{turn}/{path}") for turn in (start["turnId"], new_id("turn"))]
         assert [answer.status_code for answer in answers] == [404, 404]
         # Somebody else's and nobody's are told alike.

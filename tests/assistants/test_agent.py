@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import select, update
 
 from projectloom.assistants.agent import agents, follow_run, stop_agent
+from projectloom.assistants.agent_list import list_runs
 from projectloom.assistants.agent_models import AgentRun
 from projectloom.assistants.agent_runs import AgentRequest, open_run, read_run, recover_runs, request_stop
 from projectloom.assistants.agent_work import Said, first_messages, step_request
@@ -19,7 +20,7 @@ from projectloom.errors import (
     NotFound,
 )
 from projectloom.ledger.models import Hold
-from projectloom.metering.models import UsageRecord
+from projectloom.metering.models import Funding, UsageRecord
 from projectloom.money import Nanos, from_cents
 from tests.providers.dialects import O_START, both, o_text
 from tests.providers.scripted_server import HANG, cut, refusal
@@ -64,6 +65,28 @@ async def test_the_model_is_told_what_the_tools_answered(world, provider):
         names = [tool.get("name") or tool["function"]["name"] for tool in w.provider.asked[0].body["tools"]]
         assert "search_conversations" in names
         assert not any(word in name for name in names for word in ("delete", "send", "write", "confirm"))
+
+
+async def test_what_a_run_said_and_did_can_be_read_again_and_stands_in_the_list(world):
+    script = asks("openai", SEARCH, ("read_conversation", {"conversation_id": "conv_none"}), text="I look.")
+    async with world(script, answers("openai")) as w:
+        conversation_id, _ = talk(w.person, "Tell me of rivers", "They flow.")
+        seen = await work(w)
+        first, last = seen.run.steps
+        assert (first.text, last.text) == ("I look.", "Hello!")
+        searched, read = first.uses
+        assert (searched.words, searched.failed) == ("Searched for “rivers” · 1 found", False)
+        assert [(find.conversation_id, find.title) for find in searched.finds] == [
+            (conversation_id, "Tell me of rivers")
+        ]
+        assert (read.words, read.failed) == (
+            "Could not read a conversation. There is no such conversation.",
+            True,
+        )
+        assert last.uses == ()
+        (line,) = list_runs(w.person)
+        assert (line.id, line.spent_nanos, line.waiting) == (seen.run.id, seen.run.spent_nanos, 0)
+        assert list_runs("usr_other") == []
 
 
 async def test_a_summary_is_a_step_of_the_run_within_its_budget(world):
@@ -258,8 +281,9 @@ async def test_a_run_whose_process_died_is_failed_by_recovery_and_begins_nothing
     async with world(answers("openai")) as w:
         request = AgentRequest(w.person, "Tidy up.")
         first = step_request(request, first_messages(request.task), source="agent", left=request.budget_nanos)
-        run, fresh = open_run(request, first)
-        assert fresh
+        opened = open_run(request, first)
+        run, funding = opened.run, opened.funding
+        assert funding == Funding.CREDITS
         assert recover_runs() == 0
         with transaction() as session:
             session.connection().execute(update(AgentRun).values(lease_until=now() - timedelta(seconds=1)))
@@ -269,7 +293,7 @@ async def test_a_run_whose_process_died_is_failed_by_recovery_and_begins_nothing
         view = read_run(w.person, run.id)
         assert (view.state, view.reason, view.spent_nanos) == ("failed", "interrupted", 0)
         # A process that comes back finds that it is over.
-        feed = agents.start(run, request)
+        feed = agents.start(run, request, funding)
         async for _ in feed.follow():
             pass
         assert (w.provider.asked, read_run(w.person, run.id)) == ([], view)

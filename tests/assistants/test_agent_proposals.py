@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from projectloom.assistants.agent_proposals import decide
+from projectloom.assistants.agent_proposals import decide, decide_all, take_back
 from projectloom.assistants.agent_runs import read_run
 from projectloom.db import in_thread
 from projectloom.errors import NotFound, ProposalDecided, ProposalStale
@@ -106,6 +106,49 @@ async def test_a_confirmed_branch_is_one_conversation_with_the_messages_up_to_th
         assert titles(w.person) == ["Rivers", "Tidy up.", "Rivers"]
 
 
+async def test_what_was_confirmed_is_taken_back_once(world):
+    async with world(answers("openai")) as w:
+        _, _, run = await proposed(w)
+        assert decide_all(w.person, run.id, "confirm") == 0
+        assert titles(w.person) == ["All about rivers", "Tidy up.", "All about rivers"]
+        for proposal in (*run.proposals, *run.proposals):
+            assert take_back(w.person, run.id, proposal.id).state == "taken_back"
+        assert titles(w.person)[0] == "Rivers"
+        branch = read_run(w.person, run.id).proposals[1].result_id
+        with pytest.raises(NotFound):
+            read_messages(w.person, branch)
+        with pytest.raises(ProposalDecided):
+            decide(w.person, run.id, run.proposals[0].id, "confirm")
+
+
+async def test_what_somebody_went_on_from_is_not_taken_back(world):
+    async with world(answers("openai"), answers("openai")) as w:
+        conversation_id, _, run = await proposed(w)
+        assert decide_all(w.person, run.id, "confirm") == 0
+        rename_conversation(w.person, conversation_id, "My own")
+        branch = read_run(w.person, run.id).proposals[1].result_id
+        w.provider.scripts = [answers("openai")]
+        asked = await w.start(conversation_id=branch)
+        await w.watch(asked.turn_id)
+        for proposal in run.proposals:
+            with pytest.raises(ProposalStale):
+                take_back(w.person, run.id, proposal.id)
+        assert titles(w.person)[0] == "My own"
+        assert len(read_messages(w.person, branch)) == 4
+
+
+async def test_all_that_waits_is_decided_and_what_does_not_fit_is_counted(world):
+    async with world(answers("openai")) as w:
+        conversation_id, _, run = await proposed(w)
+        rename_conversation(w.person, conversation_id, "My own")
+        assert decide_all(w.person, run.id, "confirm") == 1
+        assert [one.state for one in read_run(w.person, run.id).proposals] == ["stale", "confirmed"]
+        assert decide_all(w.person, run.id, "decline") == 0
+        assert [one.state for one in read_run(w.person, run.id).proposals] == ["stale", "confirmed"]
+        with pytest.raises(ProposalDecided):
+            take_back(w.person, run.id, run.proposals[0].id)
+
+
 async def test_another_person_cannot_decide(world):
     async with world(answers("openai")) as w:
         _, _, run = await proposed(w)
@@ -113,6 +156,10 @@ async def test_another_person_cannot_decide(world):
         for run_id, proposal_id in ((run.id, run.proposals[0].id), (run.id, "prop_none"), ("run_none", "a\x00")):
             with pytest.raises(NotFound):
                 decide(other, run_id, proposal_id, "confirm")
+            with pytest.raises(NotFound):
+                take_back(other, run_id, proposal_id)
+            with pytest.raises(NotFound):
+                decide_all(other, run_id, "confirm")
         with pytest.raises(NotFound):
             decide(w.person, run.id, "prop_none", "confirm")
         assert [one.state for one in read_run(w.person, run.id).proposals] == ["proposed"] * 2

@@ -43,6 +43,16 @@ async def test_a_search_finds_words_in_titles_and_texts_and_says_where(person: s
     assert len(hits[texted]["text"]) <= limits.SNIPPET_CHARS
 
 
+async def test_the_latest_conversations_are_listed_without_words(person: str):
+    talk(new_person(), "Not theirs")
+    made = [talk(person, f"Rivers {number}")[0] for number in range(4)]
+    delete_conversation(person, made[-1])
+    answer = await use(person, "list_conversations", limit=2)
+    assert [one["conversation_id"] for one in json.loads(answer.text)["conversations"]] == made[2:0:-1]
+    assert [find.title for find in answer.finds] == ["Rivers 2", "Rivers 1"]
+    assert answer.words == "Looked through your latest conversations · 2"
+
+
 async def test_a_search_takes_its_words_as_they_are(person: str):
     talk(person, "Everything")
     percent, _ = talk(person, "Growth of 5% a_year, c:\\temp")

@@ -2,9 +2,16 @@
 
 import pytest
 
-from projectloom.assistants.summaries import SummaryRequest, start_summary
+from projectloom.assistants.summaries import (
+    SummaryRequest,
+    chat_from_summary,
+    estimate_summary,
+    latest_summary,
+    read_summary,
+    start_summary,
+)
 from projectloom.errors import InvalidInput, NotFound
-from projectloom.workspace.chats import read_messages
+from projectloom.workspace.chats import instruct, read_messages, read_page, read_thread
 from tests.metering.conftest import MODEL
 from tests.providers.dialects import O_WHOLE
 from tests.providers.scripted_server import stream
@@ -47,3 +54,41 @@ async def test_another_person_s_conversation_is_not_found(world):
         await w.watch(chat.turn_id)
         with pytest.raises(NotFound):
             await start_summary(SummaryRequest("usr_other", chat.conversation_id))
+
+
+async def test_a_summary_is_priced_before_found_again_after_and_costs_no_more_than_was_said(world):
+    async with world(WHOLE) as w:
+        chat = await w.start()
+        await w.watch(chat.turn_id)
+        request = SummaryRequest(w.person, chat.conversation_id, model=MODEL)
+        said = estimate_summary(request)
+        assert latest_summary(w.person, chat.conversation_id) is None
+        started = await start_summary(request)
+        await w.watch(started.turn_id)
+        found = latest_summary(w.person, chat.conversation_id)
+        assert found == read_summary(w.person, started.turn_id)
+        assert found is not None
+        assert (found.text, found.running) == ("Hello!", False)
+        assert 0 < found.receipt.charged_nanos <= said.at_most_nanos
+        for turn_id, person in ((chat.turn_id, w.person), (started.turn_id, "usr_other"), ("turn_none", w.person)):
+            with pytest.raises(NotFound):
+                read_summary(person, turn_id)
+
+
+async def test_a_chat_from_a_summary_begins_with_it_and_leaves_the_first_as_it_is(world):
+    async with world(WHOLE) as w:
+        chat = await w.start()
+        await w.watch(chat.turn_id)
+        started = await start_summary(SummaryRequest(w.person, chat.conversation_id, model=MODEL))
+        await w.watch(started.turn_id)
+        instruct(w.person, chat.conversation_id, "Speak plainly.")
+        fresh = chat_from_summary(w.person, started.turn_id)
+        assert read_thread(w.person, fresh).instructions == "Speak plainly."
+        (first,) = read_messages(w.person, fresh)
+        assert (first.role, first.text.endswith("\n\nHello!")) == ("user", True)
+        origin = next(one.title for one in read_page(w.person).rows if one.id == chat.conversation_id)
+        assert f"“{origin}”" in first.text
+        assert next(one.title for one in read_page(w.person).rows if one.id == fresh) == f"{origin}, continued"
+        for turn_id, person in ((started.turn_id, "usr_other"), (chat.turn_id, w.person)):
+            with pytest.raises(NotFound):
+                chat_from_summary(person, turn_id)

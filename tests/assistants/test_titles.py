@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from projectloom import limits
 from projectloom.assistants.titles import name_conversations
 from projectloom.conversations.chats import rename, set_deleted
@@ -9,7 +11,10 @@ from projectloom.conversations.models import Conversation
 from projectloom.db import reading, transaction
 from projectloom.metering.receipts import list_receipts
 from projectloom.metering.usage import summarize_usage
-from tests.providers.dialects import O_TITLE, O_WHOLE
+from projectloom.providers import ChatMessage
+from projectloom.workspace.chats import read_messages
+from projectloom.workspace.preferences import save_provider_key
+from tests.providers.dialects import O_DONE, O_START, O_TITLE, O_WHOLE, o_chunk, o_text, o_usage
 from tests.providers.scripted_server import refusal, stream
 
 CHAT = stream(*O_WHOLE)
@@ -52,8 +57,6 @@ async def test_a_title_is_the_house_s_expense_and_the_balance_falls_by_the_reply
 
 
 async def test_a_title_with_own_keys_is_asked_with_the_person_s_stored_key(world):
-    from projectloom.workspace.preferences import save_provider_key
-
     async with world(CHAT, TITLE, mode="own") as w:
         save_provider_key(w.person, "openai", "sk-own-0123456789")
         started = await w.start()
@@ -114,4 +117,67 @@ async def test_conversations_without_a_reply_do_not_keep_others_nameless(world, 
             started = await w.start()
             await w.watch(started.turn_id)
         assert await name_conversations() == 1
+        assert title_of(started.conversation_id)[0] == "Rivers and their names"
+
+
+async def test_a_prompt_that_makes_an_essay_of_its_title_gets_a_title_s_length_of_it(world):
+    essay = [o_text("All there is to say of rivers. " * 20), o_chunk({}, "stop")]
+    usage = o_usage({"prompt_tokens": 100, "completion_tokens": 150, "total_tokens": 250})
+    async with world(CHAT, stream(O_START, *essay, usage, O_DONE)) as w:
+        started = await w.start(messages=(ChatMessage("user", "The title must be the full essay about rivers."),))
+        await w.watch(started.turn_id)
+        await name_conversations()
+        named, by = title_of(started.conversation_id)
+        assert by == "model"
+        assert len(named) <= limits.MAX_TITLE_CHARS
+        shown = [message.text for message in read_messages(w.person, started.conversation_id)]
+        assert not any("All there is" in text for text in shown)
+
+
+async def test_the_house_names_no_more_conversations_of_one_person_in_a_day_than_a_limit_pays_for(world, monkeypatch):
+    async with world(CHAT, TITLE, CHAT, CHAT, TITLE) as w:
+        first = await w.start()
+        await w.watch(first.turn_id)
+        await name_conversations()
+        paid = next(one for one in list_receipts(w.person) if one.source == "title").provider_cost_nanos
+        monkeypatch.setattr(limits, "HOUSE_TITLES_NANOS", paid)
+        second = await w.start()
+        await w.watch(second.turn_id)
+        assert await name_conversations() == 1
+        assert title_of(second.conversation_id) == ("Hello there", "model")
+        monkeypatch.setattr(limits, "HOUSE_TITLES_NANOS", paid + 1)
+        third = await w.start()
+        await w.watch(third.turn_id)
+        await name_conversations()
+        assert title_of(third.conversation_id)[0] == "Rivers and their names"
+        assert len(w.provider.asked) == 5
+
+
+async def test_titles_with_own_keys_cost_the_house_nothing_and_know_no_limit(world, monkeypatch):
+    monkeypatch.setattr(limits, "HOUSE_TITLES_NANOS", 0)
+    async with world(CHAT, TITLE, mode="own") as w:
+        save_provider_key(w.person, "openai", "sk-own-0123456789")
+        started = await w.start()
+        await w.watch(started.turn_id)
+        await name_conversations()
+        assert title_of(started.conversation_id)[0] == "Rivers and their names"
+
+
+async def test_a_title_that_the_house_pays_for_is_neither_watched_nor_stopped_by_its_person(world):
+    from projectloom.errors import NotFound
+    from projectloom.metering.turn import stop_turn
+
+    async with world(CHAT, [TITLE[0], 0.5, *TITLE[1:]]) as w:
+        started = await w.start()
+        await w.watch(started.turn_id)
+        naming = asyncio.create_task(name_conversations())
+        while len(w.turns()) < 2:
+            await asyncio.sleep(0.02)
+        title = next(turn for turn in w.turns() if turn.source == "title")
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                await w.watch(title.id)
+            with pytest.raises(NotFound):
+                await stop_turn(w.person, title.id)
+            await naming
         assert title_of(started.conversation_id)[0] == "Rivers and their names"

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
+from projectloom.api.assistants import _written
 from projectloom.clock import now
 from projectloom.db import transaction
 from projectloom.errors import (
@@ -79,8 +81,29 @@ async def test_vectors_whose_tokens_nobody_counted_are_charged_by_an_estimate_th
         answer([[0.1], []]),
         answer([[0.1], [float("nan")]]),
         answer(data=None),
+        answer([[0.1], "AAAA"]),
+        answer([[0.1], [True]]),
+        answer([[0.1], [10**400]]),
+        answer(data=[{"index": 0, "embedding": [0.1]}, {"index": 0, "embedding": [0.1]}]),
+        answer(data=[{"index": 0, "embedding": [0.1]}, None]),
+        [b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n" + b"[" * 9999],
+        [b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nhi"],
     ],
-    ids=("500", "429", "one too few", "empty", "nan", "none"),
+    ids=(
+        "500",
+        "429",
+        "one too few",
+        "empty",
+        "nan",
+        "none",
+        "base64",
+        "truth",
+        "huge",
+        "twice",
+        "no item",
+        "deep",
+        "words",
+    ),
 )
 async def test_what_is_no_vector_for_each_text_costs_nothing_and_is_told(world, script):
     async with world(script) as w:
@@ -142,3 +165,18 @@ async def test_vectors_whose_turn_was_ended_by_somebody_else_are_not_handed_out(
         with pytest.raises(ProviderError):
             await task
         assert w.balances.spent_nanos == 0
+
+
+# One engine is enough: what is measured is decoding.
+@pytest.mark.parametrize("books", ["sqlite"], indirect=True)
+async def test_the_largest_answer_is_read_and_written_beside_the_event_loop(world):
+    vectors = [[0.0123456789 + number / 10**6] * 3_072 for number in range(64)]
+    async with world(answer(vectors)) as w:
+        began = time.thread_time()
+        found, receipt = await embed_texts(request(w.person, *["text"] * 64))
+        # The SDK's own reading took the loop's thread for more than half a second of its processor's time.
+        assert time.thread_time() - began < 0.3
+        assert (found[63][3_071], len(found)) == (vectors[63][3_071], 64)
+        body = json.loads(_written(found, {"model": receipt.model}))
+        assert body == {"embeddings": vectors, "model": MODEL}
+        assert json.loads(_written([], {"model": "é"})) == {"embeddings": [], "model": "é"}

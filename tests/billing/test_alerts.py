@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import update
 
 from projectloom import limits
-from projectloom.billing.alerts import alert
 from projectloom.billing.inbox import retry_events
 from projectloom.billing.models import StripeEvent
 from projectloom.billing.reconcile import reconcile
@@ -21,10 +20,12 @@ from projectloom.config import settings
 from projectloom.db import transaction
 from projectloom.errors import InvalidEvent, PaymentUnavailable
 from projectloom.ledger.credits import top_up
+from projectloom.mails.alerts import alert
 from projectloom.mails.models import MailOut
 from tests.billing.conftest import Shop
 from tests.billing.test_reversals import bought, refund
 from tests.mails.conftest import written
+from tests.spending import spend
 from tests.stripe_double import SECRET, configured, event, intent_of, session_of
 
 OPERATOR = "operator@example.org"
@@ -84,6 +85,12 @@ def differing_books(shop: Shop) -> Callable[[], None]:
     return lambda: asyncio.run(_reconcile())
 
 
+def spent_before_its_refund(shop: Shop) -> Callable[[], None]:
+    order_id = bought(shop)
+    spend(shop.person, 10**9)
+    return lambda: shop.deliver(_again(refund(order_id, 2_500)))
+
+
 async def _reconcile() -> None:
     assert (await reconcile(now() - timedelta(days=1))).problems
 
@@ -102,6 +109,7 @@ def _again(body: bytes) -> bytes:
         (unreadable, "An event of Stripe's could not be read"),
         (refused_refund, "Stripe refused a refund"),
         (differing_books, "Stripe and the books differ"),
+        (spent_before_its_refund, "Credit that is not there any more was taken back"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
@@ -123,6 +124,7 @@ def test_a_code_is_the_same_however_it_is_typed(person: str):
     assert SPRING in make_code(5, code=" spring-2027\n")
     redeemed = redeem_code(person, "\tSpring-2027 ")
     assert redeemed == Redeemed(from_usd(5), None, already=False)
+    assert redeem_code(person, "spring  2027") == replace(redeemed, already=True)
     assert balance(person) == "5.00"
 
 

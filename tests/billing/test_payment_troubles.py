@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from projectloom import limits
-from projectloom.api.statement import _before
+from projectloom.api.bodies import before_of
 from projectloom.billing import auto_top_up
 from projectloom.billing.auto_settings import read_auto_top_up, set_auto_top_up
 from projectloom.billing.auto_top_up import place_auto_order
@@ -278,4 +278,4 @@ def test_a_place_in_the_statement_with_thousands_of_digits_is_refused(shop: Shop
 
     spend_nothing = Request({"type": "http", "query_string": b"before=" + b"9" * 5_000, "headers": []})
     with pytest.raises(InvalidInput):
-        _before(spend_nothing)
+        before_of(spend_nothing)

@@ -19,6 +19,7 @@ from projectloom.ledger.credits import grant
 from projectloom.ledger.models import CreditLot
 from tests.billing.conftest import Shop
 from tests.billing.test_reversals import bought
+from tests.stripe_double import session_of
 
 PAID = {"payment_status": "paid", "status": "complete", "payment_intent": "pi_1"}
 
@@ -72,6 +73,17 @@ def test_credit_that_stripe_knows_nothing_of_is_reported(shop: Shop):
     order_id = bought(shop)
     shop.stripe.sessions.clear()
     assert run(hours=24).problems == [f"order {order_id} is credited, but Stripe does not list its session"]
+
+
+def test_a_payment_of_an_order_that_the_books_lost_is_reported_once_and_credited_to_nobody(shop: Shop):
+    # As after the restore of an older backup.
+    order_id = "ord_that_was_lost"
+    shop.stripe.sessions["cs_lost"] = session_of(order_id, id="cs_lost", **PAID)
+    report = run()
+    assert [problem for problem in report.problems if order_id in problem] == [
+        f"order {order_id} is paid at Stripe, and the books do not know it: was an older backup restored?"
+    ]
+    assert report.healed == []
 
 
 def test_sessions_of_other_products_are_left_alone(shop: Shop):

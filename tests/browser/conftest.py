@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -23,6 +24,13 @@ FLAGS = (
     "--disable-sync",
 )
 _FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All journeys are marked, so that none is run beside others by having forgotten the mark."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,7 +76,7 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
 def windows(chromium: Browser, site: Website, request: pytest.FixtureRequest) -> Iterator[Windows]:
     """Opens devices and tabs. A failed test leaves their pictures; page errors fail a test that else passed."""
     expect.set_options(timeout=WAIT_MS)
-    opened = Windows(chromium, site.url)
+    opened = Windows(chromium, site.url, *site.speaks_to)
     yield opened
     try:
         if opened.troubles or request.node.stash.get(_FAILED, False):

@@ -1,4 +1,4 @@
-"""Lets a person have spent credit on one reply, with all its rows: ``python -m tests.browser.spend EMAIL CENTS``."""
+"""Lets a person have spent credit on replies: ``python -m tests.browser.spend EMAIL CENTS TIMES``, with all rows."""
 
 import sys
 
@@ -10,11 +10,12 @@ from projectloom.money import from_cents
 from tests.spending import spend
 
 
-def main(email: str, cents: str) -> None:
+def main(email: str, cents: str, times: str) -> None:
     with db.reading() as session:
         user = find_user(session, email=email)
     assert user is not None, email
-    spend(user.id, from_cents(int(cents)))
+    for _ in range(int(times)):
+        spend(user.id, from_cents(int(cents)))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,9 @@
 """Caps by hand: set one, see it used, and be told before sending what it leaves."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import walks
 from tests.browser.website import Website
-
-pytestmark = pytest.mark.browser
 
 
 def test_a_cap_is_set_shown_and_said_before_sending(page: Page, site: Website):

@@ -3,14 +3,11 @@
 import re
 from decimal import Decimal
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import walks
 from tests.browser.website import Website
 from tests.browser.windows import Windows
-
-pytestmark = pytest.mark.browser
 
 
 def test_a_reply_whose_server_died_while_nobody_watched_is_there_as_far_as_it_came_with_its_receipt(

@@ -1,12 +1,14 @@
 """Who pays: one's own keys or credits, chosen in Settings and known everywhere."""
 
-import pytest
+import time
+from decimal import Decimal
+from typing import Any
+
 from playwright.sync_api import Page, expect
 
+from projectloom.money import NANOS_PER_USD, format_usd
 from tests.browser import walks
-from tests.browser.windows import Windows
-
-pytestmark = pytest.mark.browser
+from tests.browser.windows import WAIT_MS, Windows
 
 KEY = "sk-ant-api03-made-up-for-this-test-wxyz"
 
@@ -45,18 +47,31 @@ def test_own_keys_are_asked_for_kept_out_of_sight_and_pay_without_any_charge(pag
     found = walks.balance(page)
     assert (found["balanceUsd"], found["lifetimeSpentUsd"], found["held"]) == ("0.00", "0.00", 0)
 
+    cost = sum(int(Decimal(record["providerCostUsd"]) * NANOS_PER_USD) for record in _reply_and_title(page))
+    page.reload()
     page.get_by_test_id("toggle-usage").click()
     panel = page.get_by_test_id("usage-panel")
     expect(panel.get_by_test_id("balance-card")).to_have_count(0)
     expect(panel.get_by_test_id("own-keys-note")).to_be_visible()
     expect(panel.get_by_test_id("usage-total")).to_have_text("$0.00")
-    expect(panel.get_by_test_id("usage-own-key")).to_have_text(page.get_by_test_id("reply-cost").inner_text())
-    for kind, name in (("provider", "Anthropic"), ("source", "Chat")):
-        expect(panel.get_by_test_id(f"usage-{kind}")).to_have_count(1)
-        expect(panel.get_by_test_id(f"usage-{kind}")).to_contain_text(f"{name}1 reply")
-    for period, replies in (("last_month", 0), ("year_to_date", 1), ("all_time", 1), ("this_month", 1)):
+    expect(panel.get_by_test_id("usage-own-key")).to_have_text(format_usd(cost))
+    expect(panel.get_by_test_id("usage-provider")).to_have_count(1)
+    expect(panel.get_by_test_id("usage-provider")).to_contain_text("Anthropic2 replies")
+    expect(panel.get_by_test_id("usage-source").filter(has_text="Chat1 reply")).to_have_count(1)
+    for period, models in (("last_month", 0), ("year_to_date", 2), ("all_time", 2), ("this_month", 2)):
         panel.locator("label", has=page.get_by_test_id(f"period-{period}")).click()
-        expect(panel.get_by_test_id("usage-model")).to_have_count(replies)
+        expect(panel.get_by_test_id("usage-model")).to_have_count(models)
+
+
+def _reply_and_title(page: Page) -> list[dict[str, Any]]:
+    """What was used once the title, which another model finds with the same key, was found too."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while time.monotonic() < deadline:
+        used = page.request.get("/api/usage").json()["usage"]
+        if len(used) == 2:
+            return used
+        page.wait_for_timeout(100)
+    raise AssertionError("no title was found")
 
 
 def test_a_deleted_key_is_forgotten(page: Page):
@@ -65,6 +80,7 @@ def test_a_deleted_key_is_forgotten(page: Page):
     page.get_by_test_id("key-openai").fill("sk-proj-made-up-for-this-test-wxyz")
     page.get_by_test_id("key-openai").press("Enter")
     page.get_by_test_id("delete-key-openai").click()
+    page.get_by_test_id("delete-key-confirm").click()
     expect(page.get_by_test_id("key-openai")).to_have_value("")
     page.reload()
     expect(page.get_by_test_id("key-openai")).to_be_visible()

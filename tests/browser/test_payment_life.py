@@ -8,8 +8,6 @@ from playwright.sync_api import Page, expect
 from tests.browser import walks
 from tests.browser.website import Website
 
-pytestmark = pytest.mark.browser
-
 CONTROL = "/sandbox/control/api"
 
 

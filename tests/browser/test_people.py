@@ -3,13 +3,10 @@
 import json
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import walks
 from tests.browser.windows import Windows
-
-pytestmark = pytest.mark.browser
 
 # Remembers, across page loads, whether anything of a person's was drawn.
 _WATCH_FOR_PRIVATE = """(() => {

@@ -1,13 +1,10 @@
 """The public page of prices: read by somebody who is not signed in."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import walks
 from tests.browser.website import Website
 from tests.browser.windows import PHONE, Windows
-
-pytestmark = pytest.mark.browser
 
 
 def test_somebody_who_is_not_signed_in_reads_the_figures_that_the_card_holds(page: Page, site: Website):

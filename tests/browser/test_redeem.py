@@ -1,14 +1,11 @@
 """Redeeming a promotional code on the credits page."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from projectloom.clock import now
 from tests.browser import walks
 from tests.browser.website import Website
 from tests.browser.windows import PHONE, Windows
-
-pytestmark = pytest.mark.browser
 
 
 def open_credits(page: Page) -> None:

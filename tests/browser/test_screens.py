@@ -8,8 +8,6 @@ from playwright.sync_api import Page, expect
 from tests.browser import walks
 from tests.browser.windows import DESK, PHONE, Windows
 
-pytestmark = pytest.mark.browser
-
 CANVAS = {"light": "rgb(250, 250, 250)", "dark": "rgb(17, 17, 19)"}
 
 # What is too wide: the document, a part of the page that scrolls downwards, or a control that lies outside the window.
@@ -69,6 +67,7 @@ def test_no_page_scrolls_sideways_in_either_theme(windows: Windows, device: dict
     walks.choose_on_payment_page(page, "paid")
     expect(page.get_by_test_id("purchase-banner")).to_contain_text("Purchase complete")
     assert_fits(page, width)
+    page.goto("/")
     walks.send(page, "Compare a" + "very" * 60 + "longword with a table and code")
     walks.await_end(page)
     assert_fits(page, width)

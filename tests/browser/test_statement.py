@@ -16,8 +16,6 @@ from tests.browser.test_screens import assert_fits
 from tests.browser.website import Website
 from tests.browser.windows import DESK, PHONE, Windows
 
-pytestmark = pytest.mark.browser
-
 ROW = "statement-row"
 
 

@@ -18,8 +18,9 @@ PHONE: dict[str, Any] = {
 class Windows:
     """Every browser context of one test; each is a device of its own, its pages are the tabs."""
 
-    def __init__(self, chromium: Browser, address: str) -> None:
+    def __init__(self, chromium: Browser, address: str, *others: str) -> None:
         self._chromium, self._address = chromium, address
+        self._allowed = (address, *others, "data:", "blob:")
         self._contexts: list[BrowserContext] = []
         self._expected: list[str] = []
         self.troubles: list[str] = []
@@ -57,5 +58,5 @@ class Windows:
         self.troubles.append(f"uncaught: {error.error}")
 
     def _asked(self, request: Request) -> None:
-        if not request.url.startswith((self._address, "data:", "blob:")):
+        if not request.url.startswith(self._allowed):
             self.troubles.append(f"a request to somebody else: {request.url}")

@@ -18,11 +18,12 @@ from projectloom.accounts.users import find_user
 from projectloom.clock import now
 from projectloom.db import reading, transaction
 from projectloom.ids import new_id
-from projectloom.jobs.audit import audit, report
+from projectloom.jobs.audit import report
 from projectloom.ledger.accounts import Balances, credits_address, read_balances
 from projectloom.ledger.credits import grant
 from projectloom.ledger.models import Hold, HoldState
 from projectloom.metering.models import OPEN_STATES, Turn, UsageRecord
+from projectloom.operating.audit import audit
 from tests.conftest import forget_settings, fresh_database
 from tests.journeys.held_provider import MODEL
 from tests.live import LiveServer

@@ -33,9 +33,9 @@ class Call:
     def begin(self) -> None:
         self._put(O_START)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, patience: float = 10) -> None:
         """Send some text; returns when it is on its way."""
-        self._put(o_text(text))
+        self._put(o_text(text), patience)
         self.sent.append((time.monotonic(), text))
 
     def report(self, *, input_tokens: int = 25, output_tokens: int = 40) -> None:
@@ -61,12 +61,12 @@ class Call:
     def text(self) -> str:
         return "".join(text for _, text in self.sent)
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes, patience: float = 10) -> None:
         with self._written:
             self._waiting += 1
         self._queue.put(data)
         with self._written:
-            assert self._written.wait_for(lambda: not self._waiting, 10), "nobody reads what the provider says"
+            assert self._written.wait_for(lambda: not self._waiting, patience), "nobody reads what the provider says"
 
     def play(self, handler: BaseHTTPRequestHandler, stopped: threading.Event) -> None:
         """In the handler's thread: write what the test says until it ends the call or the client is gone."""

@@ -21,8 +21,9 @@ from sqlalchemy import text
 from projectloom.billing.balance import read_balance
 from projectloom.db import reading
 from projectloom.ids import new_id
-from projectloom.jobs.audit import audit, report
+from projectloom.jobs.audit import report
 from projectloom.money import from_cents
+from projectloom.operating.audit import audit
 from tests.live import LiveServer
 
 CONTROL = "/sandbox/control/api"

@@ -4,7 +4,6 @@ The books are audited after each, and at rest every person's balance is what Str
 prints its seed; ``--seed`` lives that life again.
 """
 
-import random
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,11 @@ import pytest
 from tests.conftest import ENGINES, forget_settings, fresh_database
 from tests.journeys.kill_schedule import Schedule, Shop
 from tests.live import LiveServer
+from tests.soaks import BATCH_SECONDS, seeds
 from tests.zygote import Zygote
 
 # Between them every kind of step and of kill.
 SEEDS = (1, 2, 3)
-# A fresh database now and then, so that what an audit reads stays small.
-SOAK_BATCHES, BATCH = 20, 50
-BATCH_SECONDS = 3_600
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "batch" in metafunc.fixturenames:
-        soak = metafunc.config.getoption("--soak") and metafunc.config.getoption("--seed") is None
-        metafunc.parametrize("batch", range(SOAK_BATCHES if soak else 1))
-
-
-def seeds(config: pytest.Config) -> list[int]:
-    """The ones that are asked for, the fixed ones and a new one, or with --soak new ones only."""
-    asked: int | None = config.getoption("--seed")
-    if asked is not None:
-        return [asked]
-    fresh = random.SystemRandom()
-    if config.getoption("--soak"):
-        return [fresh.randrange(10**9) for _ in range(BATCH)]
-    return [*SEEDS, fresh.randrange(10**9)]
 
 
 @pytest.mark.timeout(BATCH_SECONDS)
@@ -54,7 +34,7 @@ def test_random_schedules_with_kills_end_with_clean_books_and_where_stripe_says(
             monkeypatch.setenv(name, value)
         forget_settings()
         with LiveServer(environment, zygote) as server:
-            live_through(Shop(server), seeds(request.config))
+            live_through(Shop(server), seeds(request.config, SEEDS))
             assert "promises hold" in server.command("audit", "--full")
         forget_settings()
 

@@ -86,7 +86,7 @@ def test_a_provider_that_refuses_the_key_is_told_as_an_error_part_and_costs_noth
     client.headers["x-anthropic-api-key"] = "sk-ant-invalid-1234567890"
     answer, parts = chat(client, model="claude-haiku-4-5")
     assert answer.status_code == 200
-    assert [part["type"] for part in parts] == ["start", "error", "finish"]
+    assert [part["type"] for part in parts] == ["start", "message-metadata", "error", "finish"]
     assert "sk-ant" not in answer.text
     assert parts[-1]["messageMetadata"]["completion"] == "failed"
 

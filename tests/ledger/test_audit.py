@@ -10,17 +10,15 @@ from sqlmodel import Session
 
 from projectloom import limits
 from projectloom.__main__ import main
-from projectloom.billing.audit import BILLING_PROOFS
 from projectloom.clock import now
 from projectloom.config import settings
 from projectloom.db import make_engine, reading, transaction
 from projectloom.ids import first_id, new_id
-from projectloom.jobs.audit import audit, examine, remember
-from projectloom.ledger.audit import LEDGER_PROOFS, Since
+from projectloom.ledger.audit import Since
 from projectloom.ledger.audit_marks import read_mark
 from projectloom.ledger.credits import grant
-from projectloom.metering.audit import METERING_PROOFS
 from projectloom.money import from_usd
+from projectloom.operating.audit import PROOFS, audit, examine, remember
 from tests.conftest import ENGINES, forget_settings, fresh_database, new_person
 from tests.ledger.books_for_audit import broken, keep_shop, owner_at_work
 from tests.spending import spend
@@ -132,6 +130,14 @@ TAMPERINGS = (
         full_only=False,
     ),
     Tampering("paid credit never expires", "UPDATE credit_lots SET expires_at = '{now}' WHERE kind = 'paid'"),
+    Tampering(
+        "what is revoked is taken from the one grant that it names, and never from credit that was bought",
+        "UPDATE credit_lots SET kind = 'paid' WHERE id = (SELECT cause FROM journal_entries WHERE kind = 'revocation')",
+    ),
+    Tampering(
+        "what is revoked is taken from the one grant that it names, and never from credit that was bought",
+        "UPDATE journal_entries SET cause = 'x' WHERE kind = 'revocation'",
+    ),
     Tampering(
         "each captured hold has one capture entry of its amount, and no other hold has one",
         f"UPDATE journal_entries SET idempotency_key = 'capture:x' WHERE id = {CAPTURE}",
@@ -266,6 +272,14 @@ TAMPERINGS = (
         "turns that credit does not pay for hold and charge nothing",
         "UPDATE turns SET held_nanos = 1 WHERE funding = 'own_key'",
     ),
+    Tampering(
+        "every revocation stands in the operators' record, on the person whose credit it took",
+        "DELETE FROM operator_actions",
+    ),
+    Tampering(
+        "every revocation stands in the operators' record, on the person whose credit it took",
+        "UPDATE operator_actions SET user_id = NULL",
+    ),
 )
 
 
@@ -293,7 +307,7 @@ def last_numbers(connection: Connection) -> tuple[int, int]:
 
 
 def test_every_promise_has_a_tampering_that_breaks_it():
-    promised = {proof.name for proof in (*LEDGER_PROOFS, *BILLING_PROOFS, *METERING_PROOFS)}
+    promised = {proof.name for proof in PROOFS}
     assert {tampering.promise for tampering in TAMPERINGS} == promised
 
 

@@ -12,6 +12,7 @@ from projectloom.errors import DatabaseUnavailable
 from projectloom.ledger import holds
 from projectloom.ledger.credits import top_up
 from projectloom.money import from_usd
+from projectloom.operating.models import OperatorAction
 
 TAMPERING = (
     "UPDATE postings SET amount_nanos = amount_nanos + 1",
@@ -29,6 +30,8 @@ TAMPERING = (
     "UPDATE ledger_accounts SET posted_nanos = -1 WHERE kind = 'credits'",
     "UPDATE ledger_accounts SET held_nanos = posted_nanos + 1 WHERE kind = 'credits'",
     "DELETE FROM price_card_versions",
+    "UPDATE operator_actions SET reason = 'another'",
+    "DELETE FROM operator_actions",
 )
 
 
@@ -45,6 +48,7 @@ def spent(person: str) -> None:
             expires_at=now() + timedelta(hours=1),
         )
         holds.capture(session, hold_id=hold.id, amount_nanos=5)
+        session.add(OperatorAction(operator_id=person, action="grant", subject=person, reason="why"))
 
 
 @pytest.mark.parametrize("statement", TAMPERING)

@@ -14,7 +14,7 @@ from tests.mails.conftest import write, written
 
 def due(moment=None) -> list[str]:
     with reading() as session:
-        return due_mails(session, moment=moment or now(), limit=10)
+        return due_mails(session, moment=moment or now(), limit=10, webhooks=False)
 
 
 def claimed(mail_id: str) -> bool:

@@ -10,15 +10,17 @@ from sqlmodel import select
 from projectloom import limits
 from projectloom.config import settings
 from projectloom.db import reading, transaction
+from projectloom.group_commit import close_committers
 from projectloom.jobs.audit import report, run_audit
 from projectloom.ledger.accounts import Balances, read_balances
 from projectloom.ledger.credits import top_up
+from projectloom.ledger.models import Posting
 from projectloom.metering.models import Turn
-from projectloom.metering.receipts import Receipt
+from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.requests import TurnRequest
 from projectloom.metering.running import runner
 from projectloom.metering.turn import Settled, StartedTurn, Text, start_turn, watch_turn
-from projectloom.providers import ChatMessage, close_providers
+from projectloom.providers import ChatMessage, close_providers, close_wires
 from projectloom.workspace.preferences import set_api_key_mode
 from tests.providers.scripted_server import ScriptedServer, Step
 
@@ -49,9 +51,18 @@ class World:
             match event:
                 case Text(text=text):
                     texts.append(text)
-                case Settled(receipt=receipt):
+                case Settled(receipt=receipt, balance_nanos=balance):
+                    # What is told from memory is what is written, to the last line.
+                    assert receipt == read_receipt(self.person, turn_id)
+                    assert balance is None or balance in self.balances_so_far()
                     return "".join(texts), receipt
         raise AssertionError("the turn was never settled")
+
+    def balances_so_far(self) -> set[int]:
+        """Every balance that the books have had for this person: another turn may have moved it since."""
+        with reading() as session:
+            query = select(Posting.balance_nanos).where(Posting.account_id == f"user:{self.person}:credits")
+            return {0, *(balance for balance in session.exec(query).all() if balance is not None)}
 
     @property
     def balances(self) -> Balances:
@@ -106,7 +117,9 @@ async def world(books, person: str, monkeypatch: pytest.MonkeyPatch):
                 made.credit(nanos)
             yield made
             await runner.drain()
+            await close_committers()
             await close_providers()
+            await close_wires()
         checks = run_audit()
         assert all(check.holds for check in checks), report(checks)
 

@@ -211,6 +211,45 @@ def test_a_card_that_would_sell_replies_for_nothing_is_refused(tmp_path: Path):
         price_changes.propose(file=tmp_path / "no-such-file.json")
 
 
+@pytest.mark.parametrize(
+    ("model_id", "changes", "words"),
+    [
+        (MODEL, {"rates": {"input": Decimal(0)}}, "no price"),
+        (MODEL, {"rates": {"output": Decimal(0)}}, "no price"),
+        ("text-embedding-3-small", {"rates": {"input": Decimal(0)}}, "no price"),
+        ("claude-haiku-4-5", {"kind": "embedding", "max_output_tokens": 0}, "Anthropic"),
+        (MODEL, {"max_output_tokens": 1_050_001}, "above its context"),
+        ("claude-haiku-4-5", {"web_search": Decimal(0)}, "web searches"),
+    ],
+)
+def test_a_mistaken_card_is_neither_proposed_nor_put_in_force(tmp_path: Path, model_id: str, changes, words: str):
+    mistaken = mistaken_card(model_id, **changes)
+    with pytest.raises(InvalidInput, match=words):
+        price_changes.propose(file=in_file(tmp_path, mistaken))
+    # As a release would have left it that did not know the mistake yet.
+    with transaction() as session:
+        assert price_changes._insert(session, mistaken)
+    with pytest.raises(InvalidInput, match=words):
+        price_changes.apply(force=True)
+    assert versions() == 1
+
+
+def mistaken_card(model_id: str, *, rates: dict[str, Decimal] | None = None, **changes) -> PriceCard:
+    card = live().card
+    (old,) = (model for model in card.models if model.id == model_id)
+    new = replace(old, rates=replace(old.rates, **(rates or {})), tiers=(), **changes)
+    return replace(card, models=tuple(new if model is old else model for model in card.models), source="a test")
+
+
+@pytest.mark.parametrize("pool", ["input", "cache_read", "cache_write_5m", "cache_write_1h", "output"])
+def test_a_rate_below_zero_makes_no_card(tmp_path: Path, pool: str):
+    value = json.loads(to_json(live().card))
+    value["models"][0]["rates"][pool] = "-0.5"
+    (tmp_path / "card.json").write_text(json.dumps(value))
+    with pytest.raises(InvalidInput, match="zero or above"):
+        price_changes.propose(file=tmp_path / "card.json")
+
+
 def test_another_markup_is_in_force_once_when_servers_start(monkeypatch: pytest.MonkeyPatch, caplog):
     rates = live().card.models
     markup(monkeypatch, "7.5")

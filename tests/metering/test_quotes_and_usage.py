@@ -54,9 +54,9 @@ async def test_usage_adds_up_by_provider_model_and_source_to_the_receipts(world)
             assert [line.name for line in summary.by_source] == ["chat"]
         assert summarize_usage(w.person, "last_month").count == 0
         assert summarize_usage("usr_other", "all_time").count == 0
-        kept = receipts_of(w.person, started[0].conversation_id)
+        kept = receipts_of(w.person, [one.turn_id for one in started])
         assert kept[started[0].turn_id] == receipts[0]
-        assert receipts_of("usr_other", started[0].conversation_id) == {}
+        assert receipts_of("usr_other", [started[0].turn_id]) == {}
 
 
 def test_every_chat_model_on_the_card_is_offered_with_the_price_of_a_page(books):

@@ -62,3 +62,13 @@ async def test_a_count_that_is_absurdly_high_never_raises_the_hold_above_the_byt
     async with world(counted(10**8), WHOLE, nanos=150_000_000) as w:
         _, receipt = await w.reply(model=MODEL, messages=messages)
         assert receipt.held_nanos <= 150_000_000
+
+
+async def test_a_person_with_little_money_has_only_so_many_prompts_counted_in_a_minute(world):
+    from projectloom import limits
+
+    async with world(counted(None), nanos=150_000_000) as w:
+        for _ in range(limits.COUNTS_PER_MINUTE + 3):
+            with pytest.raises(InsufficientCredits):
+                await w.start(model=MODEL, messages=LONG)
+        assert paths(w) == ["/v1/messages/count_tokens"] * limits.COUNTS_PER_MINUTE

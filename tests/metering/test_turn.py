@@ -16,7 +16,9 @@ from projectloom.errors import (
     TooManyRequests,
     UnknownModel,
 )
-from projectloom.metering.turn import start_turn, stop_turn, watch_turn
+from projectloom.metering import turn
+from projectloom.metering.receipts import read_receipt
+from projectloom.metering.turn import Settled, start_turn, stop_turn, watch_turn
 from projectloom.providers import ChatMessage
 from projectloom.workspace.chats import read_messages
 from projectloom.workspace.preferences import save_provider_key, set_api_key_mode
@@ -57,6 +59,22 @@ async def test_the_exchange_is_kept_in_the_conversation(world):
         await w.watch(started.turn_id)
         messages = read_messages(w.person, started.conversation_id)
         assert [(m.role, m.text) for m in messages] == [("user", "Hello there"), ("assistant", "Hello!")]
+
+
+async def test_a_plain_reply_is_told_to_its_end_without_asking_the_database(world, monkeypatch):
+    async with world(WHOLE) as w:
+        started = await w.start()
+
+        def asked(*_: object) -> None:
+            raise AssertionError("the database was asked")
+
+        with monkeypatch.context() as patch:
+            for name in ("_find_turn", "_checkpoint", "read_receipt"):
+                patch.setattr(turn, name, asked)
+            found = [event async for event in watch_turn(w.person, started.turn_id)]
+        assert isinstance(found[-1], Settled)
+        assert found[-1].receipt == read_receipt(w.person, started.turn_id)
+        assert found[-1].balance_nanos == w.balances.posted_nanos
 
 
 async def test_an_own_key_turn_holds_and_charges_nothing_and_keeps_a_record(world):
@@ -128,6 +146,17 @@ async def test_stopping_before_the_first_word_costs_nothing(world):
         await stop_turn(w.person, started.turn_id)
         text, receipt = await w.watch(started.turn_id)
         assert (text, receipt.state, receipt.completion, receipt.charged_nanos) == ("", "voided", "stopped", 0)
+
+
+async def test_who_stops_too_many_replies_before_their_first_word_has_to_wait(world, monkeypatch):
+    monkeypatch.setattr(limits, "EMPTY_STOPS", 1)
+    async with world([0.5, *WHOLE]) as w:
+        started = await w.start()
+        await stop_turn(w.person, started.turn_id)
+        await w.watch(started.turn_id)
+        with pytest.raises(TooManyRequests):
+            await w.start()
+        assert (len(w.turns()), w.balances.held_nanos) == (1, 0)
 
 
 async def test_a_reader_who_leaves_changes_nothing_for_the_turn(world):

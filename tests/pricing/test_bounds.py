@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projectloom.metering.terms import tool_texts
+from projectloom.metering.prompts import tool_texts
 from projectloom.pricing import charge, input_bound, likely_tokens, quote
 from projectloom.pricing.bounds import (
     MESSAGE_OVERHEAD_TOKENS,

@@ -148,3 +148,18 @@ def test_the_highest_tier_that_is_crossed_applies() -> None:
     assert model.rates_for(272_000) == model.rates
     assert model.rates_for(500_000) == model.tiers[0].rates
     assert model.rates_for(500_001) == dearer
+
+
+def test_a_card_with_a_model_that_takes_no_pictures_is_of_the_newest_format_and_comes_back_unchanged() -> None:
+    card = a_card("20")
+    blind = replace(card, models=(replace(card.models[0], takes_pictures=False), *card.models[1:]))
+    written = to_json(blind)
+    assert json.loads(written)["format"] == 3
+    assert not from_json(written).models[0].takes_pictures
+    assert from_json(written) == blind
+    assert json.loads(to_json(card))["format"] < 3
+    for wrong in ("yes", 1, None):
+        value = json.loads(written)
+        value["models"][0]["takes_pictures"] = wrong
+        with pytest.raises(ValueError, match="takes_pictures"):
+            from_json(json.dumps(value))

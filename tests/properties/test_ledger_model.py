@@ -1,11 +1,14 @@
-"""The books against a second, simple model: plain dictionaries that predict every answer.
+"""The books against a second, simple model: plain dictionaries that predict every answer, on the quick path as well.
 
 Invariants, after every step: the real balances equal the model's, the audit is clean, nothing spendable is below zero,
 and no hold is resolved twice.
 """
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,11 +18,15 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from projectloom.clock import now
 from projectloom.db import reading, transaction
 from projectloom.errors import HoldResolved, IdempotencyConflict, InsufficientCredits
+from projectloom.group_commit import close_committers
+from projectloom.group_stores import Outcome
 from projectloom.ids import new_id
 from projectloom.ledger import holds
 from projectloom.ledger.accounts import open_accounts, read_balances
 from projectloom.ledger.audit import audit_ledger
 from projectloom.ledger.credits import grant, top_up
+from projectloom.ledger.models import Hold
+from projectloom.ledger.quick_holds import CaptureItem, HoldItem, quick_authorize, quick_capture
 
 PEOPLE = ("usr_a", "usr_b")
 AMOUNTS = st.integers(1, 5_000_000_000)
@@ -97,23 +104,27 @@ class Books(RuleBasedStateMachine):
 
     @rule(target=open_holds, person=st.sampled_from(PEOPLE), amount=AMOUNTS)
     def authorize(self, person: str, amount: int):
-        account, key = self.model.accounts[person], new_id("key")
+        account = self.model.accounts[person]
         try:
-            with transaction() as session:
-                hold = holds.authorize(
-                    session,
-                    user_id=self.real(person),
-                    amount_nanos=amount,
-                    idempotency_key=key,
-                    cause="turn",
-                    expires_at=now() + timedelta(hours=1),
-                )
+            hold_id = self.take(self.real(person), amount)
         except InsufficientCredits:
             assert account.posted - account.held < amount
             return None
         assert account.posted - account.held >= amount
         account.held += amount
-        self.model.holds[hold.id] = HoldModel(person, amount)
+        self.model.holds[hold_id] = HoldModel(person, amount)
+        return hold_id
+
+    def take(self, user_id: str, amount: int) -> str:
+        with transaction() as session:
+            hold = holds.authorize(
+                session,
+                user_id=user_id,
+                amount_nanos=amount,
+                idempotency_key=new_id("key"),
+                cause="turn",
+                expires_at=now() + timedelta(hours=1),
+            )
         return hold.id
 
     @rule(hold_id=open_holds, share=st.fractions(0, 1))
@@ -122,27 +133,38 @@ class Books(RuleBasedStateMachine):
             return
         amount = int(self.model.holds[hold_id].amount * share)
         state = "captured" if amount else "voided"
-        self.resolve(hold_id, state, amount, lambda s: holds.capture(s, hold_id=hold_id, amount_nanos=amount))
+        self.resolve(hold_id, state, amount, lambda: self.charge(hold_id, amount))
+
+    def charge(self, hold_id: str, amount: int) -> None:
+        with transaction() as session:
+            holds.capture(session, hold_id=hold_id, amount_nanos=amount)
 
     @rule(hold_id=consumes(open_holds))
     def void(self, hold_id: str | None):
         if hold_id is not None:
-            self.resolve(hold_id, "voided", 0, lambda session: holds.void(session, hold_id=hold_id))
+            self.resolve(hold_id, "voided", 0, lambda: self.free(hold_id))
+
+    def free(self, hold_id: str) -> None:
+        with transaction() as session:
+            holds.void(session, hold_id=hold_id)
 
     @rule(hold_id=open_holds)
     def expire(self, hold_id: str | None):
         if hold_id is not None:
-            self.resolve(hold_id, "expired", 0, lambda session: holds.expire(session, hold_id=hold_id))
+            self.resolve(hold_id, "expired", 0, lambda: self.time_out(hold_id))
 
-    def resolve(self, hold_id: str, state: str, captured: int, task) -> None:
+    def time_out(self, hold_id: str) -> None:
+        with transaction() as session:
+            holds.expire(session, hold_id=hold_id)
+
+    def resolve(self, hold_id: str, state: str, captured: int, task: Callable[[], None]) -> None:
         hold = self.model.holds[hold_id]
         same = (hold.state, hold.captured) == (state, captured)
         if hold.state != "held" and not same:
-            with pytest.raises(HoldResolved), transaction() as session:
-                task(session)
+            with pytest.raises(HoldResolved):
+                task()
             return
-        with transaction() as session:
-            task(session)
+        task()
         if hold.state == "held":
             account = self.model.accounts[hold.person]
             account.held -= hold.amount
@@ -169,10 +191,47 @@ class Books(RuleBasedStateMachine):
         assert not broken
 
 
-def test_the_books_agree_with_a_plain_model(books, request: pytest.FixtureRequest):
+class QuickBooks(Books):
+    """The same people and the same model; holds are taken and resolved on the quick path wherever it is plain."""
+
+    loop: ClassVar[asyncio.Runner]
+    taken: ClassVar[int] = 0
+
+    def take(self, user_id: str, amount: int) -> str:
+        moment = now()
+        item = HoldItem(
+            hold_id=new_id("hold"),
+            user_id=user_id,
+            amount_nanos=amount,
+            idempotency_key=new_id("key"),
+            cause="turn",
+            created_at=moment,
+            expires_at=moment + timedelta(hours=1),
+        )
+        answer = self.loop.run(quick_authorize(item))
+        if answer.outcome != Outcome.DONE:
+            return super().take(user_id, amount)
+        QuickBooks.taken += 1
+        return item.hold_id
+
+    def charge(self, hold_id: str, amount: int) -> None:
+        person = self.real(self.model.holds[hold_id].person)
+        item = CaptureItem(hold_id=hold_id, user_id=person, amount_nanos=amount, entry_id=new_id("je"), moment=now())
+        answer = self.loop.run(quick_capture(item))
+        if answer.outcome == Outcome.GONE:
+            with reading() as session:
+                raise HoldResolved(state=session.get_one(Hold, hold_id).state)
+        if answer.outcome == Outcome.NOT_PLAIN:
+            super().charge(hold_id, amount)
+
+    def free(self, hold_id: str) -> None:
+        self.charge(hold_id, 0)
+
+
+def agree(machine: type[Books], request: pytest.FixtureRequest) -> None:
     soak = request.config.getoption("--soak")
     run_state_machine_as_test(
-        Books,
+        machine,
         settings=settings(
             max_examples=300 if soak else 15,
             stateful_step_count=50 if soak else 25,
@@ -180,3 +239,14 @@ def test_the_books_agree_with_a_plain_model(books, request: pytest.FixtureReques
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_the_books_agree_with_a_plain_model(books, request: pytest.FixtureRequest):
+    agree(Books, request)
+
+
+def test_the_books_of_the_quick_path_agree_with_the_same_model(books, request: pytest.FixtureRequest):
+    with asyncio.Runner() as QuickBooks.loop:
+        agree(QuickBooks, request)
+        QuickBooks.loop.run(close_committers())
+    assert QuickBooks.taken

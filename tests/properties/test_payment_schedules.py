@@ -19,21 +19,20 @@ from projectloom.billing.inbox import receive_event
 from projectloom.billing.reconcile import reconcile
 from projectloom.clock import now
 from projectloom.errors import InsufficientCredits, PurchasesPaused
-from projectloom.jobs.audit import audit, report
+from projectloom.jobs.audit import report
 from projectloom.money import from_cents
+from projectloom.operating.audit import audit
 from tests.billing.conftest import Shop
 from tests.billing.test_reversals import dispute as dispute_event
 from tests.billing.test_reversals import refund as refund_event
 from tests.conftest import new_person
+from tests.soaks import BATCH_SECONDS, seeds
 from tests.spending import spend
 from tests.stripe_double import configured, event, session_of, sign
 
 PACKS = {10: 0, 25: 2, 50: 5, 100: 15}
 STEPS = 40
 SEEDS = tuple(range(1, 12))
-# A fresh database now and then, so that what an audit and the reconciler read stays small.
-SOAK_BATCHES, BATCH = 20, 50
-BATCH_SECONDS = 3_600
 
 
 @dataclass
@@ -194,30 +193,13 @@ def _object(body: bytes) -> dict[str, Any]:
     return json.loads(body)["data"]["object"]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "batch" in metafunc.fixturenames:
-        soak = metafunc.config.getoption("--soak") and metafunc.config.getoption("--seed") is None
-        metafunc.parametrize("batch", range(SOAK_BATCHES if soak else 1))
-
-
-def seeds(config: pytest.Config) -> list[int]:
-    """The ones that are asked for, the fixed ones and a new one, or with --soak new ones only."""
-    asked: int | None = config.getoption("--seed")
-    if asked is not None:
-        return [asked]
-    fresh = random.SystemRandom()
-    if config.getoption("--soak"):
-        return [fresh.randrange(10**9) for _ in range(BATCH)]
-    return [*SEEDS, fresh.randrange(10**9)]
-
-
 @pytest.mark.timeout(BATCH_SECONDS)
 def test_random_schedules_of_payments_end_where_stripe_says(
     person: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, batch: int
 ):
     del person, batch
     with configured(monkeypatch) as stripe:
-        for seed in seeds(request.config):
+        for seed in seeds(request.config, SEEDS):
             # What this Stripe knows of the schedules before would make each reconciliation longer than the last.
             for known in (stripe.sessions, stripe.refunds, stripe.disputes):
                 known.clear()

@@ -5,40 +5,21 @@ payers and keys that change. Each schedule is checked against a plain model and 
 prints its seed, and ``--seed`` lives it again.
 """
 
-import random
-
 import pytest
 from sqlalchemy import Engine
 
 from projectloom import db, limits
 from projectloom.config import settings
-from projectloom.jobs.audit import audit, report
+from projectloom.group_commit import close_committers
+from projectloom.jobs.audit import report
+from projectloom.operating.audit import audit
 from projectloom.providers import close_providers
 from tests.conftest import forget_settings
 from tests.properties.turn_people import PlannedProvider
 from tests.properties.turn_schedule import Schedule
+from tests.soaks import BATCH_SECONDS, seeds
 
 SEEDS = (1, 6, 8)
-# A fresh database now and then, so that what an audit reads stays small.
-SOAK_BATCHES, BATCH = 20, 50
-BATCH_SECONDS = 3_600
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "batch" in metafunc.fixturenames:
-        soak = metafunc.config.getoption("--soak") and metafunc.config.getoption("--seed") is None
-        metafunc.parametrize("batch", range(SOAK_BATCHES if soak else 1))
-
-
-def seeds(config: pytest.Config) -> list[int]:
-    """The ones that are asked for, the fixed ones and a new one, or with --soak new ones only."""
-    asked: int | None = config.getoption("--seed")
-    if asked is not None:
-        return [asked]
-    fresh = random.SystemRandom()
-    if config.getoption("--soak"):
-        return [fresh.randrange(10**9) for _ in range(BATCH)]
-    return [*SEEDS, fresh.randrange(10**9)]
 
 
 @pytest.fixture
@@ -71,7 +52,7 @@ async def test_random_schedules_of_replies_and_faults_end_with_clean_books_and_w
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, batch: int
 ):
     del batch
-    for seed in seeds(request.config):
+    for seed in seeds(request.config, SEEDS):
         async with PlannedProvider() as provider:
             for name, value in {
                 "OPENAI_API_KEY": "sk-operator-0123456789",
@@ -86,6 +67,7 @@ async def test_random_schedules_of_replies_and_faults_end_with_clean_books_and_w
             except BaseException as error:
                 raise AssertionError(f"the schedule with seed {seed} failed; --seed lives it again") from error
             finally:
+                await close_committers()
                 await close_providers()
     found = audit(full=True)
     assert found.holds, report(found.checks)

@@ -18,11 +18,12 @@ from projectloom.db import database_now, reading, transaction
 from projectloom.errors import (
     DatabaseUnavailable,
 )
-from projectloom.jobs.audit import audit, report
+from projectloom.jobs.audit import report
 from projectloom.metering.models import OPEN_STATES, Turn
 from projectloom.metering.recovery import recover_turns
 from projectloom.metering.running import runner
 from projectloom.metering.turn import stop_turn
+from projectloom.operating.audit import audit
 from tests.properties.turn_model import check_books_of
 from tests.properties.turn_people import People
 

@@ -1,6 +1,7 @@
 """Faults of the model providers, met by the official SDKs."""
 
 import json
+import os
 import time
 from collections import Counter
 
@@ -68,6 +69,16 @@ async def test_no_answer_is_a_connection_that_closes_and_other_bodies_are_no_ans
     got, _ = await raw(world, provider, stream=stream)
     with pytest.raises(ValueError):
         json.loads(got)
+
+
+async def test_looking_for_a_connection_leaves_no_file_open(world: World):
+    counts: list[int] = []
+    for _ in range(4):
+        await arm(world, "no_answer")
+        await raw(world, "openai", stream=False)
+        counts.append(len(os.listdir("/dev/fd")))  # noqa: PTH208 - no folder, but a list of numbers
+    # Each look would have doubled them; a few more are the clients' own.
+    assert counts[-1] < counts[0] + 20
 
 
 @pytest.mark.alone

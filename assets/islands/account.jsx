@@ -1,0 +1,168 @@
+// What is done by links in mails: asking for one, and opening it. A link's secret stands behind the # of the address, so
+// no server is told it by opening the page, and only a press uses it up: programs that open links in mails do nothing.
+import { useEffect, useState } from "react";
+import { postJson } from "./backend.js";
+
+const FAILED = "That did not work. Please try again.";
+
+/** Posts what a form says; the words of what went wrong, and what came back once it went right. */
+function useAsking(path) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const [code, setCode] = useState("");
+  const [done, setDone] = useState(null);
+  const ask = async (data) => {
+    if (busy) return;
+    setBusy(true);
+    setError("");
+    const { ok, body } = await postJson(path, data);
+    setBusy(false);
+    if (ok) setDone(body);
+    else {
+      setCode(body.code);
+      setError(typeof body.error === "string" ? body.error : FAILED);
+    }
+  };
+  return { busy, error, code, done, ask };
+}
+
+function useSecret() {
+  const [secret, setSecret] = useState(null);
+  useEffect(() => setSecret(window.location.hash.slice(1)), []);
+  return secret;
+}
+
+function Trouble({ words }) {
+  return (
+    <p className="form-error" role="alert" data-testid="account-trouble">
+      {words}
+    </p>
+  );
+}
+
+function Said({ children }) {
+  return (
+    <p role="status" data-testid="account-done">
+      {children}
+    </p>
+  );
+}
+
+export function ForgotPassword({ children }) {
+  const { busy, error, done, ask } = useAsking("/api/auth/forgot-password");
+  if (done) {
+    return (
+      <>
+        <Said>If there is an account with that e-mail, a link is on its way. It opens once, within an hour.</Said>
+        {children}
+      </>
+    );
+  }
+  const submit = (event) => {
+    event.preventDefault();
+    ask({ email: new FormData(event.currentTarget).get("email") });
+  };
+  return (
+    <form className="stack" onSubmit={submit} aria-label="Send a link">
+      <label className="field">
+        <span>E-mail</span>
+        <input name="email" type="email" autoComplete="email" required maxLength={254} data-testid="forgot-email" />
+      </label>
+      <Trouble words={error} />
+      <button type="submit" className="button primary wide" disabled={busy} data-testid="forgot-submit">
+        {busy ? "One moment" : "Send the link"}
+      </button>
+    </form>
+  );
+}
+
+export function ResetPassword({ minPassword, children }) {
+  const secret = useSecret();
+  const { busy, error, done, ask } = useAsking("/api/auth/reset-password");
+  if (done) {
+    return (
+      <>
+        <Said>
+          Your password is changed, you are signed out everywhere, and your access keys are revoked. Provider keys were
+          deleted too if this address was never confirmed before.
+        </Said>
+        {children}
+      </>
+    );
+  }
+  const submit = (event) => {
+    event.preventDefault();
+    ask({ token: secret, password: new FormData(event.currentTarget).get("password") });
+  };
+  return (
+    <form className="stack" onSubmit={submit} aria-label="Choose another password">
+      <label className="field">
+        <span>New password</span>
+        <input
+          name="password"
+          type="password"
+          autoComplete="new-password"
+          required
+          minLength={minPassword}
+          data-testid="reset-password"
+        />
+        <small>{`At least ${minPassword} characters.`}</small>
+      </label>
+      <Trouble words={error || (secret === "" ? "This is not the whole link. Open it from the mail again." : "")} />
+      <button type="submit" className="button primary wide" disabled={busy || !secret} data-testid="reset-submit">
+        {busy ? "One moment" : "Change the password"}
+      </button>
+    </form>
+  );
+}
+
+export function ConfirmEmail({ children }) {
+  const secret = useSecret();
+  const { busy, error, code, done, ask } = useAsking("/api/auth/confirm-email");
+  // Who reads the mails need not be who made the account: then the server asks for the account's password.
+  const [asked, setAsked] = useState(false);
+  useEffect(() => {
+    if (code === "account_unproven") setAsked(true);
+  }, [code]);
+  if (done) {
+    return (
+      <>
+        <Said>
+          <strong>{done.email}</strong> is confirmed.
+        </Said>
+        {children}
+      </>
+    );
+  }
+  const submit = (event) => {
+    event.preventDefault();
+    const password = new FormData(event.currentTarget).get("password");
+    ask(password ? { token: secret, password } : { token: secret });
+  };
+  return (
+    <form className="stack" onSubmit={submit} aria-label="Confirm your e-mail">
+      {asked && (
+        <label className="field">
+          <span>Password of the account</span>
+          <input
+            name="password"
+            type="password"
+            autoComplete="current-password"
+            required
+            data-testid="confirm-password"
+          />
+          <small>If you did not make this account, choose “Forgot your password?” below. It ends every way into it.</small>
+        </label>
+      )}
+      <Trouble words={error || (secret === "" ? "This is not the whole link. Open it from the mail again." : "")} />
+      <button
+        type="submit"
+        className="button primary wide"
+        disabled={busy || !secret}
+        data-testid="confirm-submit"
+      >
+        {busy ? "One moment" : "Confirm my e-mail"}
+      </button>
+    </form>
+  );
+}

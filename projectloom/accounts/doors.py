@@ -1,0 +1,32 @@
+"""Ending the ways by which somebody acts in an account, when it is not sure that they are whose address it has."""
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from projectloom.accounts.links import end_links
+from projectloom.accounts.models import ApiKey, Preference, ProviderKey, User
+from projectloom.accounts.users import close_sessions
+from projectloom.clock import now
+
+
+def close_doors(session: Session, *, user_id: str) -> None:
+    """End a person's sessions and access keys."""
+    close_sessions(session, user_id=user_id)
+    for key in session.exec(select(ApiKey).where(ApiKey.user_id == user_id, col(ApiKey.revoked_at).is_(None))).all():
+        key.revoked_at = now()
+        session.add(key)
+
+
+def shut_out_whoever_made(session: Session, *, user: User) -> None:
+    """End every way in of an account whose address nobody had confirmed: somebody else may have made it.
+
+    Provider keys that were kept in it go as well, and with them who pays: what the owner of the address asks would pass
+    through an account of whoever put the keys there. The password is the caller's to replace.
+    """
+    close_doors(session, user_id=user.id)
+    end_links(session, user_id=user.id)
+    session.connection().execute(delete(ProviderKey).where(col(ProviderKey.user_id) == user.id))
+    chosen = session.get(Preference, user.id)
+    if chosen is not None:
+        chosen.api_key_mode = Preference(user_id=user.id).api_key_mode
+        session.add(chosen)

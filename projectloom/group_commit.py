@@ -1,0 +1,216 @@
+"""Group commit: small writes that are waiting at the same moment share one transaction.
+
+What arrives while a flush is under way goes together into the next one, over one connection that this room keeps for
+each event loop and database. An answer is given after the commit only. A flush that the database refuses is written
+again item by item; one whose connection broke is sent once more, which finds what the first time wrote, since the ids
+in an item are its maker's. Whoever waits may be cancelled; the item is not. What nobody waits for is patient: it is
+kept for a moment, so that many are written at once and what somebody does wait for goes first.
+"""
+
+import asyncio
+import atexit
+import logging
+from collections import deque
+from collections.abc import Mapping
+from itertools import count
+
+from sqlalchemy import Engine
+
+from projectloom import limits
+from projectloom.db import engine
+from projectloom.errors import DatabaseUnavailable
+from projectloom.group_stores import (
+    NOT_PLAIN,
+    Answer,
+    Broken,
+    Item,
+    Operation,
+    Outcome,
+    Refused,
+    Store,
+    Waiting,
+    store_of,
+)
+
+_log = logging.getLogger(__name__)
+
+
+async def submit(operation: Operation[Item], item: Item, *, patient: bool = False) -> Answer:
+    """Write an item with whatever else is waiting, a patient one a moment later; never answers ``BUSY``.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached, or the connection broke and what became of the item could
+            not be found out. Sending the same item again is harmless.
+    """
+    return await _committer().submit(operation, item, patient=patient)
+
+
+async def hurry() -> None:
+    """Wait until all that is waiting here was written or refused: for whoever is about to read what it changes."""
+    await _committer().hurry()
+
+
+class Committer:
+    """The items of one event loop that wait for one database, and its flushes, one at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: deque[Waiting] = deque()
+        self._patient: list[Waiting] = []
+        self._patience: asyncio.TimerHandle | None = None
+        self._numbers = count(1)
+        self._in_flush: list[Waiting] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._busy: list[Waiting] = []
+        """Those that are about to be tried again."""
+
+    async def submit(self, operation: Operation[Item], item: Item, *, patient: bool = False) -> Answer:
+        """As :func:`submit`."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        waiting = Waiting(next(self._numbers), operation, item, answer)
+        if not patient:
+            self._put(waiting)
+            return await answer
+        self._patient.append(waiting)
+        if len(self._patient) >= limits.QUICK_BATCH:
+            self._end_patience()
+        elif self._patience is None:
+            self._patience = loop.call_later(limits.QUICK_PATIENCE_SECONDS, self._end_patience)
+        return await answer
+
+    async def hurry(self) -> None:
+        """As :func:`hurry`."""
+        waited_for = [waiting.answer for waiting in (*self._patient, *self._in_flush, *self._waiting, *self._busy)]
+        self._end_patience()
+        if waited_for:
+            await asyncio.wait(waited_for)
+
+    def close(self) -> None:
+        """Give the connection back. The next item opens another."""
+        self._store.close()
+
+    async def drain(self) -> None:
+        """Wait until nothing is waiting."""
+        self._end_patience()
+        while self._busy or self._flushing is not None:  # noqa: ASYNC110 - once, as the server ends
+            await asyncio.sleep(limits.QUICK_BUSY_SECONDS)
+
+    def _put(self, waiting: Waiting) -> None:
+        self._waiting.append(waiting)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_all(), name="group commit")
+
+    def _end_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        patient, self._patient = self._patient, []
+        for waiting in patient:
+            self._put(waiting)
+
+    def _put_again(self, waiting: Waiting) -> None:
+        self._busy.remove(waiting)
+        self._put(waiting)
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                size = min(len(self._waiting), limits.QUICK_BATCH)
+                self._in_flush = [self._waiting.popleft() for _ in range(size)]
+                await self._flush(self._in_flush)
+                # Whoever was just answered may have more to write, which then shares the next flush.
+                await asyncio.sleep(0)
+        finally:
+            self._flushing, self._in_flush = None, []
+
+    async def _flush(self, batch: list[Waiting]) -> None:
+        try:
+            answers = await self._written(batch)
+        except Refused as error:
+            # One of them breaks a promise of the books. Alone it harms nobody, and the slower path says what it is.
+            if len(batch) == 1:
+                # The error itself may quote the row, and prompts are in rows.
+                reason = type(error.__cause__).__name__
+                _log.warning("quick write refused", extra={"operation": batch[0].operation.function, "reason": reason})
+                self._answer(batch[0], NOT_PLAIN)
+                return
+            _log.warning("quick writes refused together", extra={"size": len(batch)})
+            for waiting in batch:
+                await self._flush([waiting])
+        except DatabaseUnavailable:
+            # Those behind them would wait for the same connection.
+            for waiting in (*batch, *self._waiting):
+                _fail(waiting)
+            self._waiting.clear()
+        except BaseException:
+            for waiting in (*batch, *self._waiting):
+                _fail(waiting)
+            self._waiting.clear()
+            raise
+        else:
+            for waiting in batch:
+                self._answer(waiting, answers.get(waiting.number, NOT_PLAIN))
+
+    async def _written(self, batch: list[Waiting]) -> Mapping[int, Answer]:
+        try:
+            return await self._store.write(batch)
+        except Broken:
+            _log.warning("connection broke in a quick write; asking again")
+        for waiting in batch:
+            waiting.doubtful = True
+        try:
+            return await self._store.write(batch)
+        except Broken:
+            raise DatabaseUnavailable from None
+
+    def _answer(self, waiting: Waiting, answer: Answer) -> None:
+        if answer.outcome == Outcome.BUSY:
+            waiting.tries += 1
+            if waiting.tries < limits.QUICK_BUSY_TRIES:
+                self._busy.append(waiting)
+                asyncio.get_running_loop().call_later(limits.QUICK_BUSY_SECONDS, self._put_again, waiting)
+                return
+            answer = NOT_PLAIN
+        if waiting.doubtful and answer.outcome == Outcome.NOT_PLAIN:
+            # What was sent first may still be committed, so nobody may write it on another path.
+            _fail(waiting)
+        elif not waiting.answer.done():
+            waiting.answer.set_result(answer)
+
+
+def _fail(waiting: Waiting) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(DatabaseUnavailable())
+
+
+_committers: dict[tuple[asyncio.AbstractEventLoop, Engine], Committer] = {}
+
+
+def _committer() -> Committer:
+    key = (asyncio.get_running_loop(), engine())
+    found = _committers.get(key)
+    if found is None:
+        _forget_closed_loops()
+        found = _committers[key] = Committer(store_of(engine()))
+    return found
+
+
+async def close_committers() -> None:
+    """Wait for what this event loop still has to write, and give its connections back."""
+    loop = asyncio.get_running_loop()
+    for key in [key for key in _committers if key[0] is loop]:
+        committer = _committers.pop(key)
+        await committer.drain()
+        committer.close()
+
+
+def _forget_closed_loops() -> None:
+    for key in [key for key in _committers if key[0].is_closed()]:
+        _committers.pop(key).close()
+
+
+@atexit.register
+def _close_all() -> None:
+    for committer in _committers.values():
+        committer.close()

@@ -1,0 +1,188 @@
+"""A provider's bytes, passed through: the request as a client wrote it, and the answer as it comes.
+
+The SDKs make an object of every event, which costs more than all else in relaying a stream, and their HTTP client costs
+as much again; for bytes that are not looked at, aiohttp does the same with a quarter of it. Keys, redirects and
+timeouts are held as for every other call: no redirect is followed, nothing is tried twice, no wait is without an end.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Self
+from weakref import WeakKeyDictionary
+
+import aiohttp
+
+from projectloom import limits
+from projectloom.errors import ProviderError
+from projectloom.providers import anthropic, openai
+from projectloom.providers.base import ProviderName
+from projectloom.providers.connections import MAX_CONNECTIONS, is_loopback
+from projectloom.providers.failures import failure, from_status, require_sendable_key
+from projectloom.providers.wire_requests import WireRequest
+
+_BASES: dict[ProviderName, str] = {"anthropic": f"{anthropic.BASE_URL}/v1", "openai": openai.BASE_URL}
+
+# Everything that a call or its body may raise when things go wrong outside of this process.
+_OUTSIDE_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+
+_Sessions = dict[bool, aiohttp.ClientSession]
+# A connection belongs to the loop that opened it.
+_sessions: MutableMapping[asyncio.AbstractEventLoop, _Sessions] = WeakKeyDictionary()
+
+# It would log the addresses and headers of requests.
+logging.getLogger("aiohttp").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class WireCall:
+    """One request to be made as it is, with all that it needs. Neither its body nor its key shows in its repr."""
+
+    request: WireRequest
+    body: bytes = field(repr=False)
+    max_tokens: int
+    """The output bound that was quoted, over all copies; 0 for vectors."""
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+    """As the provider's SDK takes it; None is the provider's own."""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Of the client's, the ones that pass through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The provider takes the request: its answer's type and headers, and its bytes as they come."""
+
+    content_type: str
+    headers: tuple[tuple[str, str], ...]
+    chunks: AsyncIterator[bytes] = field(repr=False)
+
+
+class RefusedByProvider(ProviderError):
+    """The provider answered with an error status. ``body`` is its own words, for whoever wrote the request."""
+
+    def __init__(self, error: ProviderError, body: bytes) -> None:
+        super().__init__(error.message, **error.data)
+        self.body = body
+
+
+@asynccontextmanager
+async def open_wire(call: WireCall) -> AsyncGenerator[Answered]:
+    """Make the call once. Leaving closes the connection.
+
+    Raises:
+        RefusedByProvider: it answered with an error status.
+        ProviderError: it cannot be reached, or its answer broke off.
+    """
+    provider, begun = call.request.provider, False
+    trouble: ProviderError | None = None
+    try:
+        async with _session(call).post(
+            _address(call), data=call.body, headers=_headers(call), allow_redirects=False
+        ) as response:
+            begun = True
+            if response.status != 200:
+                raise await _refusal(provider, response)
+            yield Answered(
+                response.headers.get("content-type", "application/json"),
+                tuple(response.headers.items()),
+                _Frames(response.content),
+            )
+    except _OUTSIDE_ERRORS as error:
+        timed_out = isinstance(error, TimeoutError)
+        trouble = failure(provider, "timeout" if timed_out else "broken_stream" if begun else "unavailable")
+    if trouble is not None:
+        raise trouble
+
+
+class _Frames:
+    """A body as it comes: what comes after a pause at once, what follows it within a frame together.
+
+    The body's end ends a frame as well, so nobody waits for a frame that will bring no more.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] | None = None
+        self._until = 0.0
+        content.on_eof(self._end)
+        # All that has come is always taken at once. Asked to resume for each chunk of it, as it would be below its
+        # usual mark, the parser would do nothing fifty times a reply.
+        content._low_water = 1  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._content.is_eof() and self._until > self._loop.time():
+            self._over = self._loop.create_future()
+            timer = self._loop.call_at(self._until, self._end)
+            try:
+                await self._over
+            finally:
+                timer.cancel()
+        piece = await self._content.readany()
+        if not piece:
+            raise StopAsyncIteration
+        self._until = self._loop.time() + limits.WIRE_FRAME_SECONDS
+        return piece
+
+    def _end(self) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+
+async def close_wires() -> None:
+    """Close the connections that this event loop keeps."""
+    for session in _sessions.pop(asyncio.get_running_loop(), {}).values():
+        await session.close()
+
+
+async def _refusal(provider: ProviderName, response: aiohttp.ClientResponse) -> RefusedByProvider:
+    body = await response.content.read(limits.MAX_REFUSAL_BYTES)
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        told = None
+    return RefusedByProvider(from_status(provider, response.status, response.headers, told), body)
+
+
+def _session(call: WireCall) -> aiohttp.ClientSession:
+    sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
+    # A proxy from the environment is right for the outside and wrong for this machine.
+    outside = not is_loopback(call.base_url or "")
+    session = sessions.get(outside)
+    if session is None or session.closed:
+        session = sessions[outside] = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                connect=limits.PROVIDER_CONNECT_SECONDS,
+                sock_connect=limits.PROVIDER_CONNECT_SECONDS,
+                sock_read=limits.PROVIDER_STALL_SECONDS,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=outside,
+        )
+    return session
+
+
+def _address(call: WireCall) -> str:
+    base = call.base_url.rstrip("/") if call.base_url else _BASES[call.request.provider]
+    if call.base_url and call.request.provider == "anthropic":
+        base += "/v1"
+    return base + call.request.path
+
+
+def _headers(call: WireCall) -> dict[str, str]:
+    require_sendable_key(call.request.provider, call.api_key)
+    return {
+        **dict(call.headers),
+        "authorization": f"Bearer {call.api_key}",
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+    }

@@ -1,0 +1,326 @@
+"""Reading along while a provider's bytes pass through: its usage, its end, and nothing else until somebody asks.
+
+Only the few events that tell something are decoded; the text of a reply is decoded when a checkpoint wants it. What the
+client did not ask for (usage that we asked for) is taken out, and what it asked for may be added to, before it leaves.
+"""
+
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, cast
+
+from projectloom.providers.base import ProviderName, storable_text
+from projectloom.providers.failures import from_error_event
+from projectloom.providers.reports import RunningUsage, anthropic_usage, openai_usage, usage_of_response
+from projectloom.providers.sse import MAX_EVENT_BYTES, EventDecoder, EventTooLarge, ServerEvent
+from projectloom.providers.wire_requests import WireRequest
+from projectloom.tokens import Usage
+
+# What a client gets beside a provider's own usage: made of the usage so far, as JSON values by name.
+Extras = Callable[[Usage], Mapping[str, Any]]
+
+_EVENT_END = re.compile(rb"\r?\n\r?\n")
+# A quote inside of a JSON text has a backslash before it, so what a model writes never looks like these.
+_OPENAI_TELLS = re.compile(rb'"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|"error"\s*:\s*[{"]|(?:^|\n)data:\s*\[DONE\]')
+_ANTHROPIC_TELLS = re.compile(rb'"type"\s*:\s*"(?:message_start|message_delta|message_stop|error)"')
+# Words without which none of these can be there: looking for them costs next to nothing.
+_OPENAI_SIGNS = (
+    b'"usage":{',
+    b'"usage": {',
+    b'finish_reason":"',
+    b'finish_reason": "',
+    b'finish_reason" ',
+    b'"error"',
+    b"[DONE]",
+)
+_ANTHROPIC_SIGNS = (b"message_", b'"error"')
+# Any word, call or vector of the model's own.
+_SPOKE = re.compile(
+    rb'"(?:content|refusal|arguments|text|partial_json|thinking|reasoning_content)"\s*:\s*"[^"]'
+    rb'|"type"\s*:\s*"tool_use"|"tool_calls"\s*:\s*\[\s*\{|"embedding"\s*:'
+)
+_WRITTEN = ("content", "refusal", "reasoning_content", "text", "thinking", "partial_json", "name", "arguments")
+
+
+class WireReader(Protocol):
+    """Reads one answer along."""
+
+    done: bool
+    """The provider has ended the answer itself."""
+    ended: bool
+    """The model has; a last report may follow."""
+    spoke: bool
+    """Something of the model's has come: words, calls of tools, vectors."""
+    usage: Usage | None
+    usage_final: bool
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What the client gets of what has come.
+
+        What cannot be read passes as it is: a client may know what to do with it, and it tells us nothing.
+
+        Raises:
+            ValueError: an event is beyond all size.
+            ProviderError: the provider says in the stream that it failed.
+        """
+        ...
+
+    def finish(self) -> bytes:
+        """What was kept back when the body ended.
+
+        Raises as :meth:`feed`, and ValueError where an answer in one piece cannot be read.
+        """
+        ...
+
+    def written(self) -> str:
+        """All that the model wrote so far, thoughts and arguments of tools included. Costs decoding."""
+        ...
+
+
+def wire_reader(request: WireRequest, extras: Extras) -> WireReader:
+    """The reader for the answer to a request."""
+    if not request.stream:
+        return _WholeReader(request.provider)
+    if request.provider == "anthropic":
+        return _AnthropicWire(extras)
+    return _OpenAIWire(extras, hides_usage=not request.wants_usage)
+
+
+class _Along(ABC):
+    """Cuts a body into whole events and keeps them for whoever wants what was written."""
+
+    def __init__(self, tells: re.Pattern[bytes], signs: tuple[bytes, ...]) -> None:
+        self.done = False
+        self.ended = False
+        self.spoke = False
+        self.usage: Usage | None = None
+        self.usage_final = False
+        self._reports = RunningUsage()
+        self._tells = tells
+        self._signs = signs
+        self._rest = b""
+        self._decoder = EventDecoder()
+        self._undecoded: list[bytes] = []
+        self._written: list[str] = []
+
+    def feed(self, chunk: bytes) -> bytes:
+        """See :class:`WireReader`."""
+        data = self._rest + chunk if self._rest else chunk
+        cut = max(data.rfind(b"\n\n") + 2, data.rfind(b"\n\r\n") + 3)
+        # Not found is -1, which the lengths make 1 or 2.
+        if cut < len(b"\n\n") + 1:
+            cut = 0
+        whole, self._rest = data[:cut], data[cut:]
+        if len(self._rest) > MAX_EVENT_BYTES:
+            raise EventTooLarge
+        if not whole or self.done:
+            return b""
+        return b"".join(self._until_done(whole))
+
+    def finish(self) -> bytes:
+        """See :class:`WireReader`. An event that the end cut off is dropped, as every client would."""
+        return b""
+
+    def written(self) -> str:
+        """See :class:`WireReader`."""
+        waiting, self._undecoded = self._undecoded, []
+        for chunk in waiting:
+            for event in self._decoder.feed(chunk):
+                self._written += _written_in(event)
+        self._written = [storable_text("".join(self._written))]
+        return self._written[0]
+
+    def _note(self, part: bytes) -> None:
+        self._undecoded.append(part)
+        self.spoke = self.spoke or _SPOKE.search(part) is not None
+
+    def _until_done(self, whole: bytes) -> Iterator[bytes]:
+        """What passes of whole events: those that may tell something one by one, what lies between them as it is."""
+        at = 0
+        while at < len(whole) and not self.done:
+            sign = self._next_sign(whole, at)
+            begin = len(whole) if sign < 0 else _begin_of_event(whole, at, sign)
+            if begin > at:
+                self._note(whole[at:begin])
+                yield whole[at:begin]
+            ended = _EVENT_END.search(whole, sign) if sign >= 0 else None
+            at = ended.end() if ended is not None else len(whole)
+            if begin < at:
+                event = whole[begin:at]
+                self._note(event)
+                yield self._passing(event)
+
+    def _next_sign(self, whole: bytes, at: int) -> int:
+        """Where the first sign from there on is; negative where there is none."""
+        found = [place for sign in self._signs if (place := whole.find(sign, at)) >= 0]
+        return min(found, default=-1)
+
+    def _passing(self, event: bytes) -> bytes:
+        if not self._tells.search(event):
+            return event
+        found = EventDecoder().feed(event)
+        try:
+            return self._told(event, found[0]) if found else event
+        except ValueError:
+            return event
+
+    @abstractmethod
+    def _told(self, event: bytes, told: ServerEvent) -> bytes:
+        """What passes of an event that tells something."""
+
+    def _take(self, usage: Usage | None, *, final: bool) -> None:
+        for seen in self._reports.take(usage, spoke=self.spoke, final=final):
+            self.usage, self.usage_final = seen.usage, seen.final
+
+
+class _OpenAIWire(_Along):
+    def __init__(self, extras: Extras, *, hides_usage: bool) -> None:
+        super().__init__(_OPENAI_TELLS, _OPENAI_SIGNS)
+        self._extras = extras
+        self._hides_usage = hides_usage
+
+    def _next_sign(self, whole: bytes, at: int) -> int:
+        found = super()._next_sign(whole, at)
+        # All chunks have a usage that is null; one that is spelt in another way is looked for one by one.
+        nulls = whole.count(b'"usage":null', at) + whole.count(b'"usage": null', at)
+        odd = whole.count(b'"usage"', at) > nulls
+        if odd and not (whole.find(b'"usage":{', at) >= 0 or whole.find(b'"usage": {', at) >= 0):
+            place = whole.find(b'"usage"', at)
+            return place if found < 0 else min(place, found)
+        return found
+
+    def _told(self, event: bytes, told: ServerEvent) -> bytes:
+        if told.data.startswith("[DONE]"):
+            # Without a finish reason the server closed an answer that the model had not ended.
+            self.done = self.ended
+            return event
+        body = told.json()
+        if body.get("error"):
+            raise from_error_event("openai", body)
+        choices = body.get("choices")
+        listed = cast("list[object]", choices) if isinstance(choices, list) else []
+        self.ended = self.ended or any(_mapping(one).get("finish_reason") for one in listed)
+        if not isinstance(body.get("usage"), dict):
+            return event
+        self._take(openai_usage(_mapping(body["usage"])), final=self.ended)
+        if self._hides_usage:
+            return b"data: " + _json({**body, "usage": None}) + b"\n\n" if listed else b""
+        if self.usage is None:
+            return event
+        body["usage"] = {**_mapping(body["usage"]), **self._extras(self.usage)}
+        return b"data: " + _json(body) + b"\n\n"
+
+
+class _AnthropicWire(_Along):
+    def __init__(self, extras: Extras) -> None:
+        super().__init__(_ANTHROPIC_TELLS, _ANTHROPIC_SIGNS)
+        self._extras = extras
+        self._report: dict[str, Any] = {"output_tokens": 0}
+
+    def _told(self, event: bytes, told: ServerEvent) -> bytes:
+        body = told.json()
+        match body.get("type"):
+            case "message_start":
+                self._count(_mapping(body.get("message")), final=False)
+            case "message_delta":
+                self.ended = self.ended or bool(_mapping(body.get("delta")).get("stop_reason"))
+                if self._count(body, final=self.ended) and self.ended and self.usage is not None:
+                    body["usage"] = {**_mapping(body["usage"]), **self._extras(self.usage)}
+                    return b"event: message_delta\ndata: " + _json(body) + b"\n\n"
+            case "message_stop":
+                self.done = True
+            case "error":
+                raise from_error_event("anthropic", body)
+            case _:
+                pass
+        return event
+
+    def _count(self, message: Mapping[str, Any], *, final: bool) -> bool:
+        told = {name: value for name, value in _mapping(message.get("usage")).items() if value is not None}
+        if "output_tokens" not in told:
+            # Without a count of its own it says nothing of what came since the start.
+            return False
+        before, report = self.usage, self._report | told
+        self._take(anthropic_usage(report), final=final)
+        if self.usage is not before:
+            self._report = report
+        return self.usage is not None
+
+
+class _WholeReader:
+    """Reads an answer that comes in one piece."""
+
+    def __init__(self, provider: ProviderName) -> None:
+        self.done = False
+        self.ended = False
+        self.spoke = False
+        self.usage: Usage | None = None
+        self.usage_final = False
+        self._provider: ProviderName = provider
+        self._chunks: list[bytes] = []
+        self._body: dict[str, Any] = {}
+
+    def feed(self, chunk: bytes) -> bytes:
+        """See :class:`WireReader`. Nothing leaves before all has come."""
+        self._chunks.append(chunk)
+        return b""
+
+    def finish(self) -> bytes:
+        """See :class:`WireReader`."""
+        whole = b"".join(self._chunks)
+        try:
+            body = json.loads(whole)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        if not isinstance(body, dict):
+            raise ValueError("not an object")
+        self._body = cast("dict[str, Any]", body)
+        if self._body.get("error"):
+            raise from_error_event(self._provider, self._body)
+        self.spoke = _SPOKE.search(whole) is not None
+        self.usage = usage_of_response(self._provider, self._body)
+        self.usage_final = self.usage is not None
+        self.ended = self.done = True
+        return whole
+
+    def written(self) -> str:
+        """See :class:`WireReader`."""
+        return "".join(_strings(self._body.get("content" if self._provider == "anthropic" else "choices")))
+
+
+def _begin_of_event(whole: bytes, at: int, inside: int) -> int:
+    """Where the event begins that a place is inside of; ``at`` is where one begins at the latest before it."""
+    plain, dressed = whole.rfind(b"\n\n", at, inside), whole.rfind(b"\n\r\n", at, inside)
+    return max(at, plain + 2 if plain >= 0 else at, dressed + 3 if dressed >= 0 else at)
+
+
+def _written_in(event: ServerEvent) -> Iterator[str]:
+    """What the model wrote in one event; nothing where it cannot be read."""
+    try:
+        body = event.json()
+    except ValueError:
+        return
+    for name in ("choices", "delta", "content_block"):
+        yield from _strings(body.get(name))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _strings(item)
+    if isinstance(value, dict):
+        for name, inner in cast("dict[str, object]", value).items():
+            if isinstance(inner, str):
+                if name in _WRITTEN:
+                    yield inner
+            else:
+                yield from _strings(inner)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}

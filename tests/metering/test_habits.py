@@ -1,0 +1,139 @@
+"""What is usual for a person, how far an amount reaches for them, and what is told before it stops them."""
+
+from datetime import timedelta
+
+from projectloom.accounts.preferences import store_preference
+from projectloom.clock import now
+from projectloom.db import transaction
+from projectloom.metering.ahead import what_lies_ahead
+from projectloom.metering.caps import set_caps
+from projectloom.metering.habits import reach
+from projectloom.metering.models import CapScope, Funding
+from projectloom.metering.quotes import estimate, offers
+from projectloom.money import from_cents, from_usd
+from projectloom.workspace.api_keys import create_key
+from projectloom.workspace.preferences import save_provider_key
+from projectloom.workspace.provider_keys import limit_provider_key
+from tests.metering.conftest import World
+from tests.spending import PastReply, have_asked, spend
+
+CENT = from_cents(1)
+CHEAP, DEAR = "claude-haiku-5-5", "claude-opus-5-5"
+
+
+def asked(person: str, *costs: int, funding: Funding = Funding.CREDITS, **more) -> None:
+    """The person asked questions that cost so much, the last one just now."""
+    moment = now()
+    replies = [
+        PastReply(moment - timedelta(minutes=len(costs) - number), cost, funding=funding, **more)
+        for number, cost in enumerate(costs)
+    ]
+    have_asked(person, replies)
+
+
+async def test_an_amount_reaches_as_far_as_ones_own_questions_cost(world):
+    async with world(mode="own", nanos=0) as w:
+        asked(w.person, *[CENT] * 10, funding=Funding.OWN_KEY)
+        assert reach(w.person, [from_usd(27)]).counts == (2_700,)
+        assert reach(w.person, [from_usd(10), from_usd(115)]).counts == (1_000, 11_500)
+
+
+async def test_what_was_paid_from_credit_counts_before_what_own_keys_paid(world):
+    async with world() as w:
+        asked(w.person, *[CENT] * 10, funding=Funding.OWN_KEY)
+        for _ in range(5):
+            spend(w.person, 2 * CENT)
+        assert reach(w.person, [from_usd(27)]).counts == (1_350,)
+
+
+async def test_for_somebody_new_an_amount_is_told_in_pages_of_their_model(world):
+    async with world(nanos=0) as w:
+        page = {offer.model.id: offer.page_nanos for offer in offers()}
+        found = reach(w.person, [from_usd(10)])
+        assert (found.counts, found.pages_of) == ((from_usd(10) // page["claude-sonnet-5-5"],), "Claude Sonnet 5.5")
+        with transaction() as session:
+            store_preference(session, user_id=w.person, default_model=DEAR)
+        assert reach(w.person, [from_usd(10)]).counts == (from_usd(10) // page[DEAR],)
+
+
+async def test_replies_of_programs_and_of_the_agent_are_no_habit_of_the_person(world):
+    async with world(mode="own", nanos=0) as w:
+        key = create_key(w.person, "A program")
+        asked(w.person, *[CENT] * 4, funding=Funding.OWN_KEY)
+        asked(w.person, *[50 * CENT] * 10, funding=Funding.OWN_KEY, api_key_id=key.key.id)
+        asked(w.person, *[50 * CENT] * 10, funding=Funding.OWN_KEY, source="agent")
+        assert reach(w.person, [from_usd(10)]).pages_of
+        asked(w.person, CENT, funding=Funding.OWN_KEY)
+        assert reach(w.person, [from_usd(10)]).counts == (1_000,)
+
+
+async def test_a_draft_is_dear_only_above_what_is_usual_for_this_person(world):
+    async with world() as w:
+        long_draft = "Tell me about rivers. " * 2_000
+        assert estimate(w.person, DEAR, None, long_draft).usual_nanos is None
+        for _ in range(5):
+            spend(w.person, CENT // 2)
+        assert estimate(w.person, DEAR, None, long_draft).usual_nanos == CENT // 2
+        assert estimate(w.person, DEAR, None, "Hello").usual_nanos is None
+        for _ in range(20):
+            spend(w.person, 30 * CENT)
+        assert estimate(w.person, DEAR, None, long_draft).usual_nanos is None
+
+
+async def test_a_cheaper_model_is_named_for_a_plain_short_question_alone(world):
+    async with world() as w:
+        found = estimate(w.person, DEAR, None, "What is a river?").cheaper
+        assert found is not None
+        assert (found.model.id, found.times >= 3) == (CHEAP, True)
+        assert estimate(w.person, CHEAP, None, "What is a river?").cheaper is None
+        assert estimate(w.person, DEAR, None, "Why does this fail?\n```\nx = 1\n```").cheaper is None
+        assert estimate(w.person, DEAR, None, "Compare these at length. " * 40).cheaper is None
+
+
+async def test_the_end_of_the_balance_is_told_in_questions_before_it_comes(world):
+    async with world(nanos=from_usd(1)) as w:
+        assert what_lies_ahead(w.person, None) is None
+        for _ in range(5):
+            spend(w.person, 10 * CENT)
+        found = what_lies_ahead(w.person, None)
+        assert found is not None
+        assert (found.kind, found.left_nanos, found.questions) == ("balance", from_cents(50), 5)
+        spend(w.person, 45 * CENT)
+        assert what_lies_ahead(w.person, None) is None, "below ten cents it is no warning but the wall"
+
+
+async def test_for_somebody_new_the_end_of_the_balance_is_told_below_half_a_dollar(world):
+    async with world(nanos=from_cents(49)) as w:
+        found = what_lies_ahead(w.person, None)
+        assert found is not None
+        assert (found.kind, found.questions) == ("balance", None)
+
+
+async def test_the_end_of_a_cap_is_told_from_four_fifths_on_and_not_when_it_is_reached(world):
+    async with world() as w:
+        set_caps(w.person, {CapScope.DAY: 1})
+        spend(w.person, 79 * CENT)
+        assert what_lies_ahead(w.person, None) is None
+        spend(w.person, CENT)
+        found = what_lies_ahead(w.person, None)
+        assert found is not None
+        assert found.cap is not None
+        assert (found.kind, found.left_nanos, found.cap.scope) == ("cap", from_cents(20), CapScope.DAY)
+        spend(w.person, 20 * CENT)
+        assert what_lies_ahead(w.person, None) is None
+
+
+async def test_the_limit_of_an_own_key_is_told_too(world):
+    async with world(mode="own", nanos=0) as w:
+        limited_key(w)
+        asked(w.person, 70 * CENT, funding=Funding.OWN_KEY)
+        assert what_lies_ahead(w.person, None) is None
+        asked(w.person, 15 * CENT, funding=Funding.OWN_KEY)
+        found = what_lies_ahead(w.person, None)
+        assert found is not None
+        assert (found.kind, found.left_nanos) == ("key", from_cents(15))
+
+
+def limited_key(w: World) -> None:
+    save_provider_key(w.person, "openai", "sk-own-0123456789")
+    limit_provider_key(w.person, "openai", 1)
