@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs everything that must hold: lint, types, the import law, then the tests on SQLite and Postgres and in Chromium.
-# Arguments go to pytest (./test.sh -k words, ./test.sh tests/ledger, ./test.sh --soak); the ones that pick tests leave
-# the static checks out. The exit code is that of the first step that failed.
+# Runs everything that must hold: lint, types, the import law, an audit of the dependencies, then the tests on SQLite and
+# Postgres and in Chromium. Arguments go to pytest (./test.sh -k words, ./test.sh tests/ledger, ./test.sh --soak); the
+# ones that pick tests leave the static checks out. The exit code is that of the first step that failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
@@ -72,6 +72,7 @@ if ! picks_tests "$@"; then
     step "ruff format" .venv/bin/python -m ruff format --check --quiet .
     step "pyright" .venv/bin/python -m pyright
     step "import law" .venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run(["--no-logo"])'
+    step "known vulnerabilities" .venv/bin/python -m scripts.audit_dependencies
 fi
 
 if picks_tests "$@"; then
