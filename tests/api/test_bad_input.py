@@ -178,6 +178,13 @@ def test_a_prompt_that_is_none_is_told(ada: httpx.Client, unchanged: None, messa
     error_of(ada.post("/api/chat", content=json.dumps({"messages": messages})), 400)
 
 
+@pytest.mark.parametrize("text", ["x" * 10_000_000, "𓀀" * 2_500_000], ids=["letters", "hieroglyphs"])
+def test_a_prompt_of_ten_megabytes_is_too_large_for_every_door(ada: httpx.Client, unchanged: None, text: str):
+    asked = {"messages": [{"role": "user", "content": text}], "task": text, "input": text}
+    for path in ("/api/chat", "/api/agent", "/api/embeddings"):
+        error_of(ada.post(path, json=asked), 413)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
