@@ -37,6 +37,8 @@ def _before() -> rx.Component:
             "What this conversation is about, what was found or decided and what is open, in about a fifth of its "
             "length. The conversation stays as it is."
         ),
+        # Of one that ended before its first word.
+        _note(),
         rx.el.div(
             _price(),
             rx.el.span(class_name="grow"),
@@ -50,6 +52,12 @@ def _before() -> rx.Component:
             ),
             class_name="row wrap",
         ),
+    )
+
+
+def _note() -> rx.Component:
+    return rx.cond(
+        AssistState.note != "", rx.el.p(AssistState.note, class_name="note", custom_attrs=attrs("summary-note"))
     )
 
 
@@ -78,9 +86,7 @@ def _text() -> rx.Component:
             role="region",
             custom_attrs=attrs("summary-text", "The summary"),
         ),
-        rx.cond(
-            AssistState.note != "", rx.el.p(AssistState.note, class_name="note", custom_attrs=attrs("summary-note"))
-        ),
+        _note(),
         rx.cond(AssistState.live, _stop(), _after()),
     )
 

@@ -97,9 +97,26 @@ def test_a_run_and_a_summary_are_stopped_where_they_are_and_say_what_they_cost(p
     walks.await_length(page, 10)
     _open_summary(page)
     page.get_by_test_id("run-summary").click()
-    expect(page.get_by_test_id("summary-text").get_by_test_id("reply-text")).to_have_text(re.compile(r"\w{3}"))
+    reply = page.get_by_test_id("summary-text").get_by_test_id("reply-text")
+    expect(reply).to_have_text(re.compile(r"\w{3}"))
+    # "The model is thinking" is read aloud there until the first word comes.
+    expect(reply.locator(".thinking")).to_have_count(0)
     page.get_by_test_id("stop-summary").click()
     expect(page.get_by_test_id("summary-note")).to_contain_text("Stopped")
+
+
+def test_a_summary_that_is_stopped_before_its_first_word_says_so(page: Page):
+    walks.join(page, mode="credits", dollars=10)
+    page.goto(f"/c/{_chat(page, 'Tell me about rivers that say nothing.')}")
+    walks.await_end(page)
+    _open_summary(page)
+    slow = {"kind": "slow_first_byte", "seconds": 60, "marker": "rivers that say nothing"}
+    walks.ask(page, "POST", "/sandbox/control/api/providers/faults", slow)
+    page.get_by_test_id("run-summary").click()
+    expect(page.get_by_test_id("summary-text").locator(".thinking")).to_have_count(1)
+    page.get_by_test_id("stop-summary").click()
+    expect(page.get_by_test_id("summary-note")).to_contain_text("Stopped. 0 ¢ of at most")
+    expect(page.get_by_test_id("run-summary")).to_be_enabled()
 
 
 def test_only_a_click_that_begins_and_ends_beside_a_sheet_closes_it(page: Page):
