@@ -92,8 +92,12 @@ def reply(page: Page) -> Locator:
 
 def await_length(page: Page, characters: int) -> str:
     """Wait until the newest reply has so many characters; its text."""
+    # Until its first word comes, that the model is thinking is read aloud there.
     page.wait_for_function(
-        "least => [...document.querySelectorAll('[data-testid=reply-text]')].at(-1)?.textContent.length >= least",
+        """least => {
+            const newest = [...document.querySelectorAll('[data-testid=reply-text]')].at(-1);
+            return newest && !newest.querySelector('.thinking') && newest.textContent.length >= least;
+        }""",
         arg=characters,
     )
     return reply(page).inner_text()
