@@ -70,3 +70,12 @@ class EventDecoder:
         else:
             self._data.append(text)
         return None
+
+
+def lone_event(whole: bytes) -> ServerEvent | None:
+    """The event that these bytes hold from begin to end; None where they hold none."""
+    # Nearly every event of OpenAI's is one line.
+    if whole.startswith(b"data: ") and whole.find(b"\n") == len(whole) - 2 and b"\r" not in whole:
+        return ServerEvent("", whole[6:-2].decode("utf-8", "replace"))
+    found = EventDecoder().feed(whole)
+    return found[0] if found else None

@@ -13,28 +13,21 @@ from typing import Any, Protocol, cast
 from projectloom.providers.base import ProviderName, storable_text
 from projectloom.providers.failures import from_error_event
 from projectloom.providers.reports import RunningUsage, anthropic_usage, openai_usage, usage_of_response
-from projectloom.providers.sse import MAX_EVENT_BYTES, EventDecoder, EventTooLarge, ServerEvent
+from projectloom.providers.sse import MAX_EVENT_BYTES, EventDecoder, EventTooLarge, ServerEvent, lone_event
 from projectloom.providers.wire_requests import WireRequest
 from projectloom.tokens import Usage
 
 # What a client gets beside a provider's own usage: made of the usage so far, as JSON values by name.
 Extras = Callable[[Usage], Mapping[str, Any]]
 
+# The events that end an answer are in its last bytes, so many mostly.
+_END_BYTES = 1_500
 _EVENT_END = re.compile(rb"\r?\n\r?\n")
 # A quote inside of a JSON text has a backslash before it, so what a model writes never looks like these.
 _OPENAI_TELLS = re.compile(rb'"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|"error"\s*:\s*[{"]|(?:^|\n)data:\s*\[DONE\]')
 _ANTHROPIC_TELLS = re.compile(rb'"type"\s*:\s*"(?:message_start|message_delta|message_stop|error)"')
-# Words without which none of these can be there: looking for them costs next to nothing.
-_OPENAI_SIGNS = (
-    b'"usage":{',
-    b'"usage": {',
-    b'finish_reason":"',
-    b'finish_reason": "',
-    b'finish_reason" ',
-    b'"error"',
-    b"[DONE]",
-)
-_ANTHROPIC_SIGNS = (b"message_", b'"error"')
+# What stands in nearly every chunk of a stream, spelt as its server spells it: no reason to finish, and no usage.
+_OPENAI_PLAIN = re.compile(rb'"finish_reason"\s*:\s*null(?:[^"{\[]*,\s*"usage"\s*:\s*null)?')
 # Any word, call or vector of the model's own.
 _SPOKE = re.compile(
     rb'"(?:content|refusal|arguments|text|partial_json|thinking|reasoning_content)"\s*:\s*"[^"]'
@@ -90,7 +83,7 @@ def wire_reader(request: WireRequest, extras: Extras) -> WireReader:
 class _Along(ABC):
     """Cuts a body into whole events and keeps them for whoever wants what was written."""
 
-    def __init__(self, tells: re.Pattern[bytes], signs: tuple[bytes, ...]) -> None:
+    def __init__(self, tells: re.Pattern[bytes]) -> None:
         self.done = False
         self.ended = False
         self.spoke = False
@@ -98,7 +91,6 @@ class _Along(ABC):
         self.usage_final = False
         self._reports = RunningUsage()
         self._tells = tells
-        self._signs = signs
         self._rest = b""
         self._decoder = EventDecoder()
         self._undecoded: list[bytes] = []
@@ -116,7 +108,7 @@ class _Along(ABC):
             raise EventTooLarge
         if not whole or self.done:
             return b""
-        return b"".join(self._until_done(whole))
+        return self._until_done(whole)
 
     def finish(self) -> bytes:
         """See :class:`WireReader`. An event that the end cut off is dropped, as every client would."""
@@ -131,39 +123,46 @@ class _Along(ABC):
         self._written = [storable_text("".join(self._written))]
         return self._written[0]
 
-    def _note(self, part: bytes) -> None:
+    def _noted(self, part: bytes) -> bytes:
         self._undecoded.append(part)
         self.spoke = self.spoke or _SPOKE.search(part) is not None
+        return part
 
-    def _until_done(self, whole: bytes) -> Iterator[bytes]:
+    def _until_done(self, whole: bytes) -> bytes:
         """What passes of whole events: those that may tell something one by one, what lies between them as it is."""
-        at = 0
-        while at < len(whole) and not self.done:
-            sign = self._next_sign(whole, at)
-            begin = len(whole) if sign < 0 else _begin_of_event(whole, at, sign)
-            if begin > at:
-                self._note(whole[at:begin])
-                yield whole[at:begin]
-            ended = _EVENT_END.search(whole, sign) if sign >= 0 else None
-            at = ended.end() if ended is not None else len(whole)
-            if begin < at:
-                event = whole[begin:at]
-                self._note(event)
-                yield self._passing(event)
-
-    def _next_sign(self, whole: bytes, at: int) -> int:
-        """Where the first sign from there on is; negative where there is none."""
-        found = [place for sign in self._signs if (place := whole.find(sign, at)) >= 0]
-        return min(found, default=-1)
+        if self._is_plain(whole):
+            return self._noted(whole)
+        # What tells something is mostly at the end, so all that is before it is tried together.
+        early = max(whole.rfind(b"\n\n", 0, max(len(whole) - _END_BYTES, 0)) + 2, 2)
+        begin = early if early > len(b"\n\n") and self._is_plain(whole[:early]) else 0
+        passed: list[bytes] = []
+        passed_to = 0
+        for end in _ends_of_events(whole, begin):
+            event = whole[begin:end]
+            if not self._is_plain(event):
+                if passed_to < begin:
+                    passed.append(self._noted(whole[passed_to:begin]))
+                passed.append(self._passing(self._noted(event)))
+                passed_to = end
+                if self.done:
+                    return b"".join(passed)
+            begin = end
+        if passed_to < len(whole):
+            passed.append(self._noted(whole[passed_to:]))
+        return b"".join(passed)
 
     def _passing(self, event: bytes) -> bytes:
         if not self._tells.search(event):
             return event
-        found = EventDecoder().feed(event)
+        told = lone_event(event)
         try:
-            return self._told(event, found[0]) if found else event
+            return self._told(event, told) if told is not None else event
         except ValueError:
             return event
+
+    @abstractmethod
+    def _is_plain(self, events: bytes) -> bool:
+        """Whether whole events certainly tell nothing. All that passes is asked about, so it must cost little."""
 
     @abstractmethod
     def _told(self, event: bytes, told: ServerEvent) -> bytes:
@@ -176,19 +175,30 @@ class _Along(ABC):
 
 class _OpenAIWire(_Along):
     def __init__(self, extras: Extras, *, hides_usage: bool) -> None:
-        super().__init__(_OPENAI_TELLS, _OPENAI_SIGNS)
+        super().__init__(_OPENAI_TELLS)
         self._extras = extras
         self._hides_usage = hides_usage
+        self._plain: bytes | None = None
+        self._nulls_usage = False
 
-    def _next_sign(self, whole: bytes, at: int) -> int:
-        found = super()._next_sign(whole, at)
-        # All chunks have a usage that is null; one that is spelt in another way is looked for one by one.
-        nulls = whole.count(b'"usage":null', at) + whole.count(b'"usage": null', at)
-        odd = whole.count(b'"usage"', at) > nulls
-        if odd and not (whole.find(b'"usage":{', at) >= 0 or whole.find(b'"usage": {', at) >= 0):
-            place = whole.find(b'"usage"', at)
-            return place if found < 0 else min(place, found)
-        return found
+    def _is_plain(self, events: bytes) -> bool:
+        plain = self._spelling(events)
+        if plain is None:
+            return False
+        before, *after = events.split(plain)
+        # Each has it once. A chunk with several choices may end one of them.
+        return (
+            b"\n\n" not in before
+            and events.count(b'"finish_reason"') == len(after) > 0
+            and all(0 <= part.find(b"\n\n") == part.rfind(b"\n\n") for part in after)
+            and b'"error"' not in events
+            and (self._nulls_usage or b'"usage"' not in events)
+        )
+
+    def _spelling(self, events: bytes) -> bytes | None:
+        if self._plain is None and (found := _OPENAI_PLAIN.search(events)) is not None:
+            self._plain, self._nulls_usage = found[0], b'"usage"' in found[0]
+        return self._plain
 
     def _told(self, event: bytes, told: ServerEvent) -> bytes:
         if told.data.startswith("[DONE]"):
@@ -214,9 +224,12 @@ class _OpenAIWire(_Along):
 
 class _AnthropicWire(_Along):
     def __init__(self, extras: Extras) -> None:
-        super().__init__(_ANTHROPIC_TELLS, _ANTHROPIC_SIGNS)
+        super().__init__(_ANTHROPIC_TELLS)
         self._extras = extras
         self._report: dict[str, Any] = {"output_tokens": 0}
+
+    def _is_plain(self, events: bytes) -> bool:
+        return b"message_" not in events and b'"error"' not in events
 
     def _told(self, event: bytes, told: ServerEvent) -> bytes:
         body = told.json()
@@ -289,10 +302,15 @@ class _WholeReader:
         return "".join(_strings(self._body.get("content" if self._provider == "anthropic" else "choices")))
 
 
-def _begin_of_event(whole: bytes, at: int, inside: int) -> int:
-    """Where the event begins that a place is inside of; ``at`` is where one begins at the latest before it."""
-    plain, dressed = whole.rfind(b"\n\n", at, inside), whole.rfind(b"\n\r\n", at, inside)
-    return max(at, plain + 2 if plain >= 0 else at, dressed + 3 if dressed >= 0 else at)
+def _ends_of_events(whole: bytes, begin: int) -> Iterator[int]:
+    """Where each event ends, of bytes that end with one, from the begin of an event on."""
+    if b"\r" in whole:
+        yield from (found.end() for found in _EVENT_END.finditer(whole, begin))
+        return
+    end = whole.find(b"\n\n", begin) + 2
+    while end >= len(b"\n\n"):
+        yield end
+        end = whole.find(b"\n\n", end) + 2
 
 
 def _written_in(event: ServerEvent) -> Iterator[str]:

@@ -1,8 +1,11 @@
 """What passes through, what is kept back and what is counted, however the network cuts an answer."""
 
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from projectloom.errors import ProviderError
 from projectloom.providers import ProviderName, wire_reader
@@ -232,3 +235,47 @@ def _events(body: bytes) -> list[bytes]:
 def _data(event: bytes) -> dict:
     data = next(line for line in event.split(b"\n") if line.startswith(b"data:"))
     return {} if data.endswith(b"[DONE]") else json.loads(data.removeprefix(b"data:"))
+
+
+CHUNKS = st.fixed_dictionaries(
+    {
+        "choices": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "delta": st.sampled_from(
+                        [{"content": "so"}, {"content": '"usage": {"error": "[DONE]"}'}, {"content": "\n\n"}, {}]
+                    ),
+                    "finish_reason": st.sampled_from([None, None, None, "stop"]),
+                }
+            ),
+            max_size=2,
+        )
+    },
+    optional={"usage": st.sampled_from([None, None, O_COUNTS]), "obfuscation": st.just("x1")},
+)
+
+
+@given(
+    chunks=st.lists(st.tuples(CHUNKS, st.booleans()), min_size=1, max_size=60),
+    spelt=st.sampled_from([(",", ":"), (", ", ": ")]),
+    end=st.sampled_from([b"\n\n", b"\r\n\r\n"]),
+    size=st.integers(1, 5_000),
+)
+def test_a_stream_in_any_order_and_spelling_is_read_as_each_of_its_events_alone(
+    chunks: list[tuple[dict[str, Any], bool]], spelt: tuple[str, str], end: bytes, size: int
+) -> None:
+    events = []
+    for chunk, turned in chunks:
+        values = dict(reversed(chunk.items())) if turned else chunk
+        events.append(b"data: " + json.dumps(values, separators=spelt).encode() + end)
+    body = b"".join((*events, b"data: [DONE]" + end))
+    found = read(request_for("openai"), [body[at : at + size] for at in range(0, len(body), size)])
+    reasons = [choice["finish_reason"] for chunk, _ in chunks for choice in chunk["choices"]]
+    assert found.error is None
+    assert found.ended is any(reasons)
+    assert found.done is found.ended
+    assert (found.usage is not None) is any(chunk.get("usage") for chunk, _ in chunks)
+    if found.done and found.usage is None:
+        assert found.out == body
+    texts = [choice["delta"].get("content", "") for chunk, _ in chunks for choice in chunk["choices"]]
+    assert found.written == "".join(texts)
