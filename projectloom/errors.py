@@ -63,6 +63,10 @@ class NotFound(LoomError):
     default_message = "Not found."
 
 
+class NoSuchPage(NotFound):
+    """There is no such page for whoever asks, as the page itself says."""
+
+
 class InvalidCredentials(LoomError):
     """E-mail and password do not match an account. Says no more than that."""
 

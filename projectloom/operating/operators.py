@@ -7,7 +7,7 @@ Nothing that a client sends plays a part: the person comes from their session, a
 """
 
 from projectloom.config import settings
-from projectloom.errors import NotFound
+from projectloom.errors import NoSuchPage
 from projectloom.workspace.identity import Person
 
 
@@ -20,8 +20,8 @@ def operator(person: Person | None) -> Person:
     """The person, if they are an operator.
 
     Raises:
-        NotFound: they are not. To everybody else there is nothing here.
+        NoSuchPage: they are not. To everybody else there is nothing here.
     """
     if person is None or not is_operator(person):
-        raise NotFound
+        raise NoSuchPage
     return person

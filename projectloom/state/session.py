@@ -15,7 +15,7 @@ import reflex as rx
 
 from projectloom.config import settings
 from projectloom.db import in_thread
-from projectloom.errors import LoomError, Unauthorized
+from projectloom.errors import LoomError, NoSuchPage, Unauthorized
 from projectloom.operating.operators import operator
 from projectloom.rates import Act, count
 from projectloom.routes import SIGN_IN
@@ -82,7 +82,7 @@ async def counted(state: rx.State, person: Person, act: Act) -> None:
 
 
 async def operating(state: rx.State) -> Person:
-    """The operator behind this socket, looked up afresh. Raises NotFound: to everybody else there is nothing here."""
+    """The operator behind this socket, looked up afresh. Raises NoSuchPage: to everybody else there is nothing here."""
     return operator(await signed_in(state))
 
 
@@ -98,11 +98,12 @@ def leave_for(address: str) -> Any:
 def explain(error: LoomError) -> Any:
     """What the page does about an error: whoever is not signed in goes to sign in, the rest is said in a toast.
 
-    Where Clerk signs people in, only its script knows whether somebody is: it is asked for a fresh token.
+    That there is no such page stands on the page already. Where Clerk signs people in, only its script knows whether
+    somebody is: it is asked for a fresh token.
     """
     if isinstance(error, Unauthorized):
         return rx.redirect(SIGN_IN, replace=True) if settings().clerk is None else rx.call_script(_ASK_CLERK)
-    return rx.toast.error(error.message)
+    return None if isinstance(error, NoSuchPage) else rx.toast.error(error.message)
 
 
 def handled(handler: Callable[..., Any]) -> Any:
