@@ -19,13 +19,13 @@ from projectloom.db import engine, in_thread
 from projectloom.group_commit import close_committers
 from projectloom.jobs.periodic import JOBS, keep_running
 from projectloom.jobs.prices import look_at_prices
-from projectloom.jobs.schema import migrate
+from projectloom.jobs.schema import bring_up_to_date
 from projectloom.jobs.take_over import take_over
 from projectloom.metering.running import runner
 from projectloom.operating.readiness import readiness
+from projectloom.payments import load_stripe
 from projectloom.providers import close_providers, close_wires
 from projectloom.rates import close_gates
-from projectloom.sandbox.app import create_sandbox, start_deliveries, stop_deliveries
 from projectloom.stopping import on_stop_signal
 
 
@@ -33,20 +33,28 @@ class Service:
     """The HTTP application and its life."""
 
     def __init__(self) -> None:
-        self._sandbox = create_sandbox(settings()) if settings().sandbox_on else None
         self.app: FastAPI = create_api()
-        if self._sandbox is not None:
+        self._sandbox: FastAPI | None = None
+        if settings().sandbox_on:
+            # Loaded where it is used only, as with what else a server may do without.
+            from projectloom.sandbox.app import create_sandbox  # noqa: PLC0415
+
+            self._sandbox = create_sandbox(settings())
             self.app.mount(SANDBOX_PREFIX, self._sandbox)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """From a current schema and a price card to the settlement of every reply that is still being written."""
-        await in_thread(migrate)
+        await in_thread(bring_up_to_date)
         await in_thread(stamp_books)
         await in_thread(look_at_prices)
         await in_thread(take_over)
         warn_unless_sending()
+        if settings().stripe()[0]:
+            await load_stripe()
         if self._sandbox is not None:
+            from projectloom.sandbox.app import start_deliveries  # noqa: PLC0415 - see above
+
             await start_deliveries(self._sandbox)
         closing: list[asyncio.Task[None]] = []
         grace = float(settings().stop_grace_seconds)
@@ -70,6 +78,8 @@ class Service:
                 job.cancel()
             await asyncio.gather(agents.drain(grace), runner.drain(grace), *closing)
             if self._sandbox is not None:
+                from projectloom.sandbox.app import stop_deliveries  # noqa: PLC0415 - see above
+
                 await stop_deliveries(self._sandbox)
             await close_committers()
             await close_providers()

@@ -1,5 +1,8 @@
 """The schema of the migrations is the schema of the models, on both engines, and every step can be taken back."""
 
+import subprocess
+
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -9,7 +12,9 @@ from sqlmodel import SQLModel
 
 from alembic import command
 from projectloom.config import PROJECT_ROOT
-from projectloom.jobs.schema import has_model, migrate
+from projectloom.db import transaction
+from projectloom.jobs.schema import bring_up_to_date, has_model, migrate
+from projectloom.operating.readiness import newest_revision, schema_revision
 
 ALEMBIC = Config(str(PROJECT_ROOT / "alembic.ini"))
 
@@ -50,6 +55,24 @@ def test_a_second_migration_changes_nothing(books: Engine):
     tables = schema(books)
     migrate()
     assert schema(books) == tables
+
+
+def test_a_server_brings_its_database_up_to_date_in_another_process_and_only_where_it_is_not(
+    books: Engine, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    tables = schema(books)
+    assert newest_revision() == ScriptDirectory.from_config(ALEMBIC).get_current_head() == schema_revision()
+    command.downgrade(ALEMBIC, "base")
+    bring_up_to_date()
+    assert schema(books) == tables
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "run", None)
+        bring_up_to_date()
+    with transaction() as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(subprocess.CalledProcessError):
+        bring_up_to_date()
+    assert "9999" in capfd.readouterr().err
 
 
 def test_the_models_and_the_migrations_have_not_drifted_apart(books: Engine):

@@ -11,7 +11,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, cast
 
-import httpx
+import httpx2
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
@@ -55,7 +55,7 @@ class SigningKeys:
             try:
                 self._keys = _fetch(self._url)
                 self._old_at = moment + limits.CLERK_KEYS_SECONDS
-            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
                 _log.warning("Clerk's keys could not be read", extra={"reason": type(error).__name__})
                 self._ask_again_at = moment + limits.CLERK_KEYS_RETRY_SECONDS
                 if not self._keys:
@@ -80,7 +80,7 @@ def key_of_pem(pem: str) -> RSAKey:
 
 
 def _fetch(url: str) -> dict[str, RSAKey]:
-    answer = httpx.get(url, timeout=limits.CLERK_SECONDS, follow_redirects=False).raise_for_status()
+    answer = httpx2.get(url, timeout=limits.CLERK_SECONDS, follow_redirects=False).raise_for_status()
     if len(answer.content) > limits.MAX_CLERK_ANSWER_BYTES:
         raise ValueError("too large")
     body: Any = answer.json()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from projectloom import limits
 from projectloom.config import settings
@@ -38,7 +38,7 @@ def fetch_person(clerk_id: str) -> ClerkPerson | None:
     if clerk is None:
         return None
     try:
-        answer = httpx.get(
+        answer = httpx2.get(
             f"{clerk.api_url}/v1/users/{quote(clerk_id, safe='')}",
             headers={"Authorization": f"Bearer {clerk.secret_key}"},
             timeout=limits.CLERK_SECONDS,
@@ -48,7 +48,7 @@ def fetch_person(clerk_id: str) -> ClerkPerson | None:
             return None
         answer.raise_for_status()
         return read_person(answer.json())
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise SignInUnavailable from error
 
 

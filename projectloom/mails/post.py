@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-import httpx
+import httpx2
 
 from projectloom import limits
 from projectloom.config import settings
@@ -72,9 +72,9 @@ def post_mail(mail: MailOut) -> None:
             _to_sandbox(mail)
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
         raise PostFailed(_reason(error), others_may_pass=True) from error
-    except httpx.HTTPStatusError as error:
+    except httpx2.HTTPStatusError as error:
         raise PostFailed(f"HTTP {error.response.status_code}", others_may_pass=True) from error
-    except (OSError, httpx.HTTPError) as error:
+    except (OSError, httpx2.HTTPError) as error:
         raise PostFailed(_reason(error), others_may_pass=False) from error
 
 
@@ -113,7 +113,7 @@ def _to_sandbox(mail: MailOut) -> None:
     letter = {"id": mail.id, "to": mail.to, "kind": mail.kind, "subject": mail.subject, "body": mail.body}
     letter["created"] = str(int(mail.created_at.timestamp()))
     # This server speaks to itself: no proxy stands between.
-    with httpx.Client(timeout=limits.MAIL_TIMEOUT_SECONDS, trust_env=False) as client:
+    with httpx2.Client(timeout=limits.MAIL_TIMEOUT_SECONDS, trust_env=False) as client:
         client.post(settings().sandbox_mailbox_url, json=letter).raise_for_status()
 
 

@@ -11,7 +11,7 @@ import json
 import time
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 
 from projectloom import limits
 from projectloom.config import settings
@@ -33,7 +33,7 @@ def call_webhook(mail: MailOut) -> None:
     try:
         # A redirect could carry the alert to another host, and a proxy is wrong for this machine.
         with (
-            httpx.Client(
+            httpx2.Client(
                 timeout=limits.MAIL_TIMEOUT_SECONDS,
                 follow_redirects=False,
                 trust_env=urlsplit(address).hostname not in _HERE,
@@ -42,7 +42,7 @@ def call_webhook(mail: MailOut) -> None:
             client.stream("POST", address, content=body, headers=headers) as answer,
         ):
             status, taken = answer.status_code, answer.is_success
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise PostFailed(type(error).__name__, others_may_pass=False) from error
     if not taken:
         raise PostFailed(f"HTTP {status}", others_may_pass=False)

@@ -9,9 +9,7 @@ import time
 from collections.abc import Iterable
 from functools import lru_cache
 
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from projectloom import limits
 from projectloom.config import PROJECT_ROOT
@@ -78,10 +76,14 @@ def schema_revision() -> str | None:
         DatabaseUnavailable: the database cannot be reached.
     """
     with reading() as session:
-        return MigrationContext.configure(session.connection()).get_current_revision()
+        connection = session.connection()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 @lru_cache(maxsize=1)
 def newest_revision() -> str | None:
-    """The revision that this release's migrations end with."""
-    return ScriptDirectory.from_config(Config(str(PROJECT_ROOT / "alembic.ini"))).get_current_head()
+    """The revision that this release's migrations end with: their files begin with their revisions, in order."""
+    files = (PROJECT_ROOT / "alembic" / "versions").glob("*.py")
+    return max((file.name.partition("_")[0] for file in files), default=None)

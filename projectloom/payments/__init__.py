@@ -26,6 +26,7 @@ from projectloom.payments.reversals import (
     retrieve_dispute,
     reversals_since,
 )
+from projectloom.payments.sdk import load_stripe
 from projectloom.payments.webhook_endpoints import NEEDED_EVENTS, WebhookEndpoint, undelivered_since, webhook_endpoints
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "create_session",
     "event_facts",
     "forget_card",
+    "load_stripe",
     "open_card_page",
     "read_card",
     "read_event",

@@ -8,17 +8,17 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
-
-from stripe import CardError
-from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
-from stripe.params.checkout import SessionCreateParams
+from typing import TYPE_CHECKING, Any, cast
 
 from projectloom import limits
 from projectloom.errors import CardRefused, InvalidEvent, PaymentUnavailable
 from projectloom.payments.checkout import CheckoutFacts, intent_facts
 from projectloom.payments.client import stripe_client
 from projectloom.payments.fields import expandable, mapping, part, text
+
+if TYPE_CHECKING:
+    from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
+    from stripe.params.checkout import SessionCreateParams
 
 _PURPOSE = "saved_card"
 
@@ -153,6 +153,8 @@ async def charge_card(terms: ChargeTerms) -> CheckoutFacts:
         "expand": ["latest_charge"],
     }
     async with stripe_client() as client:
+        from stripe import CardError  # noqa: PLC0415 - see sdk.py
+
         try:
             made = await client.v1.payment_intents.create_async(
                 cast("PaymentIntentCreateParams", params), {"idempotency_key": f"auto:{terms.order_id}"}

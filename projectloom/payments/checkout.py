@@ -8,14 +8,15 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
-
-from stripe.params.checkout import SessionCreateParams, SessionListParams
+from typing import TYPE_CHECKING, Any, cast
 
 from projectloom import limits
 from projectloom.errors import InvalidEvent, PaymentUnavailable
 from projectloom.payments.client import stripe_client
 from projectloom.payments.fields import address, cents, expandable, optional, order_id, part, text
+
+if TYPE_CHECKING:
+    from stripe.params.checkout import SessionCreateParams, SessionListParams
 
 # What Stripe sends along when it is asked for a session: the receipt stands on the charge.
 _LINKS = ("payment_intent.latest_charge", "invoice")

@@ -2,23 +2,23 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-
-import stripe
-from stripe import HTTPXClient, StripeClient, StripeError
+from typing import TYPE_CHECKING
 
 from projectloom import limits
 from projectloom.config import settings
 from projectloom.errors import NotFound, PaymentUnavailable
+from projectloom.payments.sdk import load_stripe
+
+if TYPE_CHECKING:
+    from stripe import StripeClient
 
 STRIPE_API_VERSION = "2026-10-28.endive"
 
 _NOT_FOUND = 404
 
-stripe.enable_telemetry = False
-
 
 @asynccontextmanager
-async def stripe_client() -> AsyncGenerator[StripeClient]:
+async def stripe_client() -> AsyncGenerator["StripeClient"]:
     """A client for the configured account.
 
     Raises:
@@ -28,6 +28,9 @@ async def stripe_client() -> AsyncGenerator[StripeClient]:
     key, base, _ = settings().stripe()
     if not key:
         raise PaymentUnavailable("This server does not sell credits.")
+    await load_stripe()
+    from stripe import HTTPXClient, StripeClient, StripeError  # noqa: PLC0415 - see sdk.py
+
     http = HTTPXClient(timeout=limits.STRIPE_TIMEOUT_SECONDS)
     try:
         yield StripeClient(

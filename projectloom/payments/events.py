@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stripe import SignatureVerificationError, WebhookSignature
-
 from projectloom import limits
 from projectloom.config import settings
 from projectloom.errors import InvalidEvent, InvalidSignature
@@ -101,6 +99,8 @@ def _check_signature(payload: str, signature: str | None) -> None:
     # The SDK checks that a signature is not too old, but takes one from any future.
     if int(stamp.group(1)) > time.time() + limits.STRIPE_SIGNATURE_TOLERANCE_SECONDS:
         raise InvalidSignature
+    from stripe import SignatureVerificationError, WebhookSignature  # noqa: PLC0415 - see sdk.py
+
     for secret in settings().stripe()[2]:
         try:
             WebhookSignature.verify_header(  # pyright: ignore[reportUnknownMemberType] - its tolerance is untyped

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from stripe import WebhookSignature
@@ -79,7 +79,7 @@ class Deliveries:
         await run_in_threadpool(self._store.close)
 
     async def _run(self, wake: asyncio.Event) -> None:
-        client = httpx.AsyncClient(timeout=SEND_TIMEOUT_SECONDS, trust_env=False)
+        client = httpx2.AsyncClient(timeout=SEND_TIMEOUT_SECONDS, trust_env=False)
         async with client, asyncio.TaskGroup() as group:
             room = asyncio.Semaphore(MAX_IN_FLIGHT)
             started = False
@@ -104,7 +104,7 @@ class Deliveries:
                     async with asyncio.timeout(pause):
                         await wake.wait()
 
-    async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
+    async def _send(self, client: httpx2.AsyncClient, delivery: Delivery) -> None:
         sent = await asyncio.gather(*(self._post(client, delivery) for _ in range(delivery.copies)))
         # One that was accepted is enough: the endpoint has the event.
         status, problem = next((one for one in sent if _accepted(one[0])), sent[-1])
@@ -116,7 +116,7 @@ class Deliveries:
             _log.info("webhook %s was not accepted: %s", delivery.event_id, problem or status)
             self.wake()  # its next try may be due before the sleep that began while it was under way ends
 
-    async def _post(self, client: httpx.AsyncClient, delivery: Delivery) -> tuple[int | None, str | None]:
+    async def _post(self, client: httpx2.AsyncClient, delivery: Delivery) -> tuple[int | None, str | None]:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (ProjectLoom sandbox)",
@@ -124,7 +124,7 @@ class Deliveries:
         }
         try:
             answer = await client.post(self._url, content=delivery.payload.encode(), headers=headers)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return None, type(error).__name__
         return answer.status_code, None
 
