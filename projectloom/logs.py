@@ -7,6 +7,7 @@ SDKs write whole requests when somebody asks for more to be logged. Those lines 
 
 import json
 import logging
+import os
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -66,6 +67,8 @@ def begin_logging(form: str, level: str) -> None:
     # In place of whatever stands there: a model provider's SDK that is told to log brings a handler of its own, which
     # would write each prompt.
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    # Stripe's prints past all handlers. It is loaded after this.
+    os.environ.pop("STRIPE_LOG", None)
     for name in _QUOTING:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -61,6 +61,9 @@ def test_no_secret_and_no_prompt_is_in_a_log_at_its_loudest(tmp_path: Path, form
     written = (tmp_path / "log").read_text()
     for canary in (PASSWORD, "canary prompt", *OWN_KEYS.values(), token, secret, "canary-secret-", "whsec_"):
         assert canary not in written, canary
+    # What Stripe's SDK prints of each request at its loudest.
+    assert "post_data" not in written
+    assert "Request to Stripe" not in written
     if form == "json":
         lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
         assert lines, written[:500]
