@@ -37,6 +37,8 @@ MAX_INSTRUCTIONS_CHARS = 8_000
 MAX_CHAT_BODY_BYTES = MAX_BODY_BYTES + MAX_TOLD_PICTURE_BYTES * 4 // 3 + 100_000
 
 MAX_IMPORT_BYTES = 32_000_000
+# Commas, braces and brackets in all of one, those of its texts among them: each part costs far more than its bytes.
+MAX_IMPORT_MARKS = 2_000_000
 MAX_IMPORTED_CONVERSATIONS = 1_000
 MAX_IMPORTED_MESSAGES = 20_000
 # So many files are read at once: each costs several times its size while it is.
@@ -61,8 +63,9 @@ MAX_KEY_LIMIT_USD = 1_000_000
 HOUSE_LOSS_NANOS = 1_000_000_000
 # And how often in a day they may stop one before its first word, since thoughts that were not told cost the house too.
 EMPTY_STOPS = 200
-# How many streams a program may leave in a day whose thoughts nobody counted. Further ones are read to their end.
-LEFT_STREAMS_A_DAY = 50
+# How many replies a person may stop or leave in a day whose thoughts nobody has counted yet. Of further ones the rest
+# is read to its end, and paid.
+ENDED_UNCOUNTED_A_DAY = 50
 # With the time that writing one takes, a crash costs at most a second of text.
 CHECKPOINT_SECONDS = 0.8
 MAX_TURN_SECONDS = 1_800

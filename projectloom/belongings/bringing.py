@@ -84,7 +84,7 @@ class _Chat:
 def _objects(file: bytes) -> Iterator[Any]:
     if len(file) > limits.MAX_IMPORT_BYTES:
         raise TooLarge(limit=limits.MAX_IMPORT_BYTES)
-    read = list(_unpacked(file)) if file[:4] == b"PK\x03\x04" else [_json(file)]
+    read = list(_unpacked(file)) if file[:4] == b"PK\x03\x04" else [_json(file, limits.MAX_IMPORT_MARKS - _marks(file))]
     found: list[Any] = [one for value in read for one in _chats_in(value)]
     if len(found) > limits.MAX_IMPORTED_CONVERSATIONS:
         raise TooLarge(f"A file may have at most {limits.MAX_IMPORTED_CONVERSATIONS:,} conversations.")
@@ -112,14 +112,24 @@ def _unpacked(file: bytes) -> Iterator[Any]:
                 raise TooLarge(f"A file may have at most {limits.MAX_IMPORTED_CONVERSATIONS:,} conversations.")
             if sum(entry.file_size for entry in entries) > limits.MAX_IMPORT_BYTES:
                 raise TooLarge("There is too much in that archive. Bring in single conversations from it instead.")
+            room = limits.MAX_IMPORT_MARKS
             for entry in entries:
                 with archive.open(entry) as kept:
-                    yield _json(kept.read(entry.file_size))
+                    data = kept.read(entry.file_size)
+                room -= _marks(data)
+                yield _json(data, room)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
         raise InvalidInput("That archive cannot be read.") from None
 
 
-def _json(data: bytes) -> Any:
+def _marks(data: bytes) -> int:
+    return sum(map(data.count, (b",", b"{", b"[")))
+
+
+def _json(data: bytes, room: int) -> Any:
+    """What a file says, unless it left no room for so many marks: nothing else runs while its parts are made."""
+    if room < 0:
+        raise TooLarge("That file has too many parts.")
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

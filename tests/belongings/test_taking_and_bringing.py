@@ -171,6 +171,15 @@ def test_too_much_is_refused_whole(person: str, monkeypatch: pytest.MonkeyPatch)
         made.writestr("conversations/1.json", b" " * (limits.MAX_IMPORT_BYTES + 1))
     with pytest.raises(TooLarge):
         bring_in(person, bomb.getvalue())
+    # Many parts cost far more than their bytes, so they are counted before any of them is made.
+    some = b"[" + b",".join([b"[]"] * (limits.MAX_IMPORT_MARKS // 3)) + b"]"
+    parts = io.BytesIO()
+    with zipfile.ZipFile(parts, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("conversations/1.json", some)
+        made.writestr("conversations/2.json", some)
+    for file in (b"[" + some + b"," + some + b"]", parts.getvalue()):
+        with pytest.raises(TooLarge, match="too many parts"):
+            bring_in(person, file)
     with reading() as session:
         assert session.exec(select(Conversation)).all() == []
 
