@@ -84,6 +84,9 @@ def read_wire_request(path: Path, raw: bytes, headers: tuple[tuple[str, str], ..
         raise InvalidInput("you must provide a model parameter", param="model")
     provider: ProviderName = "openai" if path in ("/chat/completions", "/embeddings") else "anthropic"
     stream = _flag(body, "stream")
+    if path == "/embeddings":
+        # Vectors come in one piece, whatever a client's library adds to all that it asks.
+        stream, body = False, {name: value for name, value in body.items() if name != "stream"}
     options = body.get("stream_options")
     max_tokens = _max_tokens(body, path)
     include = isinstance(options, dict) and cast("dict[str, Any]", options).get("include_usage") is True

@@ -279,3 +279,9 @@ def test_a_files_bytes_are_no_text_and_what_a_providers_own_tools_found_has_no_b
         body = {"model": "a-model", "max_tokens": 1, "messages": [{"role": "user", "content": [part]}]}
         size = read_wire_request(MESSAGES, json.dumps(body).encode()).size
         assert (size.unbounded, size.files, size.text_bytes < 1_000) == (True, files, True)
+
+
+def test_vectors_come_in_one_piece_whatever_is_asked() -> None:
+    request = read_wire_request(VECTORS, b'{"model": "a-model", "input": "x", "stream": true}')
+    assert not request.stream
+    assert "stream" not in json.loads(sent_body(request, max_tokens=None, ordinary_tier=True))
