@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
+from projectloom.errors import ProviderError
 from projectloom.providers.base import ProviderName, storable_text
 from projectloom.providers.failures import from_error_event
 from projectloom.providers.reports import RunningUsage, anthropic_usage, openai_usage, usage_of_response
@@ -47,6 +48,8 @@ class WireReader(Protocol):
     """Something of the model's has come: words, calls of tools, vectors."""
     usage: Usage | None
     usage_final: bool
+    failure: ProviderError | None
+    """What the provider said in the stream of having failed; what came before it was handed out. Nothing follows."""
 
     def feed(self, chunk: bytes) -> bytes:
         """What the client gets of what has come.
@@ -55,14 +58,13 @@ class WireReader(Protocol):
 
         Raises:
             ValueError: an event is beyond all size.
-            ProviderError: the provider says in the stream that it failed.
         """
         ...
 
     def finish(self) -> bytes:
         """What was kept back when the body ended.
 
-        Raises as :meth:`feed`, and ValueError where an answer in one piece cannot be read.
+        Raises ValueError and ProviderError where an answer in one piece cannot be read, or tells of a failure.
         """
         ...
 
@@ -89,6 +91,7 @@ class _Along(ABC):
         self.spoke = False
         self.usage: Usage | None = None
         self.usage_final = False
+        self.failure: ProviderError | None = None
         self._reports = RunningUsage()
         self._tells = tells
         self._rest = b""
@@ -106,7 +109,7 @@ class _Along(ABC):
         whole, self._rest = data[:cut], data[cut:]
         if len(self._rest) > MAX_EVENT_BYTES:
             raise EventTooLarge
-        if not whole or self.done:
+        if not whole or self.done or self.failure is not None:
             return b""
         return self._until_done(whole)
 
@@ -142,9 +145,12 @@ class _Along(ABC):
             if not self._is_plain(event):
                 if passed_to < begin:
                     passed.append(self._noted(whole[passed_to:begin]))
-                passed.append(self._passing(self._noted(event)))
+                try:
+                    passed.append(self._passing(self._noted(event)))
+                except ProviderError as error:
+                    self.failure = error
                 passed_to = end
-                if self.done:
+                if self.done or self.failure is not None:
                     return b"".join(passed)
             begin = end
         if passed_to < len(whole):
@@ -270,6 +276,7 @@ class _WholeReader:
         self.spoke = False
         self.usage: Usage | None = None
         self.usage_final = False
+        self.failure: ProviderError | None = None
         self._provider: ProviderName = provider
         self._chunks: list[bytes] = []
         self._body: dict[str, Any] = {}

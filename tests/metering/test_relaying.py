@@ -22,7 +22,7 @@ from projectloom.providers import ProviderName, WireCall, WireRequest, close_wir
 from projectloom.tokens import Usage
 from tests.pricing.golden_cases import STREAMED, Case
 from tests.pricing.test_golden import FIGURES_READ_ON, INPUT_ESTIMATE, MAX_OUTPUT
-from tests.providers.dialects import KEY, PROMPT, WHOLE, both, kind, o_text
+from tests.providers.dialects import KEY, O_START, PROMPT, WHOLE, both, kind, o_text
 from tests.providers.scripted_server import HANG, RESET, STREAM_HEAD, ScriptedServer, Step, chunk, cut, refusal, stream
 
 
@@ -107,6 +107,15 @@ async def test_a_stream_that_is_cut_is_partial(provider: ProviderName, end: str 
     outcome, _, _ = await relayed([*cut(*WHOLE[provider][:4]), 0.05, *([end] if end else [])], request_to(provider))
     assert isinstance(outcome.error, ProviderError)
     assert (outcome.completion, kind(outcome.error), outcome.delivered) == (Completion.PARTIAL, "broken_stream", True)
+
+
+async def test_words_that_come_in_one_piece_with_an_error_are_handed_out_before_it() -> None:
+    failed = b'data: {"error": {"message": "boom", "type": "server_error", "code": null}}\n\n'
+    outcome, out, _ = await relayed(stream(O_START + o_text("So far.") + failed), request_to("openai"))
+    assert b"So far." in out
+    assert b"boom" not in out
+    assert (outcome.completion, outcome.delivered) == (Completion.PARTIAL, True)
+    assert outcome.error is not None
 
 
 async def test_a_connection_that_breaks_after_the_end_breaks_nothing() -> None:

@@ -46,6 +46,8 @@ def read(request: WireRequest, pieces: Iterable[bytes], extras: Any = no_extras)
     try:
         for piece in pieces:
             out += reader.feed(piece)
+            if reader.failure is not None:
+                raise reader.failure
             if reader.done:
                 break
         else:
