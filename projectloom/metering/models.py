@@ -133,6 +133,8 @@ class Turn(SQLModel, table=True):
     """Likely input tokens, for a reply whose provider never told."""
     hold_id: str | None = Field(default=None, foreign_key="holds.id")
     held_nanos: int = Field(default=0, sa_type=NanosColumn)
+    most_nanos: int | None = Field(default=None, sa_type=NanosColumn)
+    """What it may cost at most where no credit is held and a limit of the person's own key bounds it."""
     text: str = Field(default="", sa_type=Text)
     """The reply up to the last checkpoint."""
     usage_json: str | None = Field(default=None, sa_type=Text)

@@ -256,6 +256,7 @@ def _record(session: Session, request: TurnRequest, asked: Asked, *, api_key: st
         input_estimate=terms.input_estimate,
         hold_id=hold_id,
         held_nanos=terms.hold_nanos,
+        most_nanos=terms.most_nanos,
         lease_until=database_now(session) + timedelta(seconds=limits.TURN_LEASE_SECONDS),
         created_at=moment,
         api_key_id=request.api_key_id,

@@ -1,6 +1,6 @@
 """Limits on a person's own provider keys: what replies made here may cost them at one provider in a calendar month.
 
-Nothing is held for such a reply, so what those under way may still cost is worked out from the turns themselves. What
+Nothing is held for such a reply, so what those under way may still cost at most stands on the turns themselves. What
 counts is what the provider asks, by the price card and without markup, with whichever of the person's keys.
 """
 
@@ -109,17 +109,15 @@ def _under_way(session: Session, user_id: str, provider: str) -> Nanos:
         Turn.funding == Funding.OWN_KEY,
         col(Turn.state).in_(OPEN_STATES),
     )
-    return Nanos(
-        sum(
-            quote(
-                without_markup(card_version(session, turn.price_version)),
-                turn.model,
-                input_bound=turn.input_estimate,
-                max_output=turn.max_output_tokens,
-            )
-            for turn in session.exec(query)
-        )
-    )
+    return Nanos(sum(_most(session, turn) for turn in session.exec(query)))
+
+
+def _most(session: Session, turn: Turn) -> Nanos:
+    if turn.most_nanos is not None:
+        return Nanos(turn.most_nanos)
+    # It began before there was a limit.
+    card = without_markup(card_version(session, turn.price_version))
+    return quote(card, turn.model, input_bound=turn.input_estimate, max_output=turn.max_output_tokens)
 
 
 def _last_used(session: Session, user_id: str, provider: str) -> datetime | None:

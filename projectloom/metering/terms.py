@@ -46,6 +46,8 @@ class Terms:
     """It was a cap of the person's or of their key, not the balance, that shortened the reply."""
     bounded: bool = False
     """Something bounds what it may cost, so its provider is told how long it may be."""
+    most_nanos: Nanos | None = None
+    """What it may cost at most, by what bounds it, where nothing is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,16 @@ def terms_of(session: Session, asked: Asked) -> Terms:
     if allowed < size.least or most > room.nanos:
         raise room.refusal
     clamped = allowed < size.wanted
-    hold = most if asked.funding == Funding.CREDITS else ZERO
-    capped = clamped and room.capped
-    return Terms(allowed, clamped, hold, input_estimate=size.likely, capped=capped, bounded=True)
+    held = asked.funding == Funding.CREDITS
+    return Terms(
+        allowed,
+        clamped,
+        hold_nanos=most if held else ZERO,
+        input_estimate=size.likely,
+        capped=clamped and room.capped,
+        bounded=True,
+        most_nanos=None if held else most,
+    )
 
 
 def full_terms(asked: Asked) -> Terms:

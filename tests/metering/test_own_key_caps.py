@@ -1,20 +1,24 @@
 """The monthly limit of a person's own key: never passed, also by replies at once, and told in words."""
 
 import asyncio
+import json
 
 import pytest
 
 from projectloom.clock import next_month, now
 from projectloom.db import reading, transaction
 from projectloom.errors import CapReached, InvalidInput, KeyRefused, NotFound, ProviderError
-from projectloom.metering.own_key_caps import own_key_cap, own_key_uses
+from projectloom.metering.cards import current_card
+from projectloom.metering.own_key_caps import own_key_cap, own_key_uses, without_markup
 from projectloom.metering.quotes import estimate
+from projectloom.metering.relays import Relayed, start_relay
 from projectloom.money import from_usd
+from projectloom.pricing import quote
 from projectloom.providers import read_wire_request
 from projectloom.workspace.preferences import delete_provider_key, save_provider_key
 from projectloom.workspace.provider_keys import limit_provider_key, try_provider_key
 from tests.metering.conftest import MODEL, World
-from tests.providers.dialects import O_WHOLE
+from tests.providers.dialects import O_DONE, O_START, O_WHOLE, o_chunk, o_text, o_usage
 from tests.providers.scripted_server import refusal, stream
 
 KEY = "sk-own-0123456789"
@@ -151,3 +155,29 @@ async def test_a_key_is_tried_at_its_provider_for_nothing_and_what_was_said_is_t
             await try_provider_key(w.person, "anthropic")
         assert [one.path for one in w.provider.asked] == ["/v1/models"] * 3
         assert not w.turns()
+
+
+async def test_replies_whose_input_nothing_bounds_do_not_pass_the_limit_together(world):
+    with reading() as session:
+        card = without_markup(current_card(session).card)
+    context = card.model(MODEL).context_tokens
+    dearest = quote(card, MODEL, input_bound=context, max_output=100)
+    counted = o_usage({"prompt_tokens": context - 1_000, "completion_tokens": 10, "total_tokens": context - 990})
+    answer = stream(O_START, o_text("Read."), o_chunk({}, "stop"), counted, O_DONE)
+    document = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}}
+    messages = [{"role": "user", "content": [document, {"type": "text", "text": "Sum it up."}]}]
+    body = {"model": MODEL, "max_tokens": 100, "stream": True, "messages": messages}
+    wire = read_wire_request("/chat/completions", json.dumps(body).encode())
+    async with world([answer[0], 0.5, *answer[1:]], mode="own", nanos=0) as w:
+        with_limit(w, 1 + dearest // from_usd(1))
+        request = w.request(messages=(), kept=False, wire=wire)
+        begun = await asyncio.gather(*(start_relay(request, lambda told: {}) for _ in range(4)), return_exceptions=True)
+        relayed = [one for one in begun if isinstance(one, Relayed)]
+        assert all(isinstance(one, CapReached) for one in begun if one not in relayed)
+        for one in relayed:
+            await one.feed.settled()
+        with reading() as session:
+            cap = own_key_cap(session, user_id=w.person, provider="openai")
+        assert cap is not None
+        assert 0 < cap.spent_nanos <= cap.limit_nanos
+        assert cap.held_nanos == 0
