@@ -53,6 +53,8 @@ class Feed:
         self.calls: list[ToolCall] = []
         """The tools that the model asked for. Not kept either."""
         self.stopping = False
+        self.gone = False
+        """Nobody is to see more of it, and the rest is read for its count only."""
         self.receipt: Receipt | None = None
         """What the turn was settled at, where this process settled it on the quick way."""
         self.balance_nanos: Nanos | None = None
@@ -72,17 +74,23 @@ class Feed:
         match event:
             case TextDelta(text=text):
                 self.size += len(text.encode())
-                self.parts.append(text)
-                self.tell()
+                if not self.gone:
+                    self.parts.append(text)
+                    self.tell()
             case ToolCall(name=name, arguments_json=arguments):
                 self.size += len(name.encode()) + len(arguments.encode())
-                self.calls.append(event)
+                if not self.gone:
+                    self.calls.append(event)
             case Vectors(values=values):
                 self.vectors = values
             case UsageSeen(usage=usage, final=final):
                 self.usage, self.usage_final = usage, final
             case Completed():
                 pass
+
+    def leave(self) -> None:
+        """Show nothing more of it."""
+        self.gone = True
 
     @property
     def ended(self) -> bool:
@@ -143,8 +151,6 @@ class WireFeed(Feed):
         """Why it ended, where it did not end well."""
         self.called = False
         """The call has ended; the settlement follows."""
-        self.gone = False
-        """Its client has left, and the rest is read for its count only."""
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._room = asyncio.Event()
@@ -177,7 +183,7 @@ class WireFeed(Feed):
 
     def leave(self) -> None:
         """Nobody takes anything any more, so nothing waits."""
-        self.gone = True
+        super().leave()
         self._waiting.clear()
         self._waiting_bytes = 0
         self._room.set()

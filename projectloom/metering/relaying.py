@@ -49,6 +49,8 @@ async def _pass_on(feed: WireFeed, chunks: AsyncIterator[bytes], most: int) -> N
         piece = reader.feed(chunk)
         feed.usage, feed.usage_final = reader.usage, reader.usage_final
         await feed.put(piece)
+        if reader.failure is not None:
+            raise reader.failure
         if feed.size > most:
             raise too_much()
         if reader.done:

@@ -5,11 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from projectloom import limits
-from projectloom.accounts.attempts import Attempts
-from projectloom.errors import IdempotencyConflict, TooManyRequests
+from projectloom.errors import IdempotencyConflict
 from projectloom.metering.feeds import WireFeed
-from projectloom.metering.models import Funding
 from projectloom.metering.requests import TurnRequest
 from projectloom.metering.running import runner
 from projectloom.metering.turn import open_request
@@ -82,21 +79,5 @@ async def _open_and_relay(request: TurnRequest, tell: Callable[[Told], Mapping[s
 
 
 def leave_relay(relayed: Relayed) -> None:
-    """Its client has gone: nobody else can get this answer, so its call ends. What came is charged.
-
-    Where a provider counts nothing before its end, thoughts that it did not tell would be the house's. So of whoever
-    leaves often the rest is read to its end, unseen, and they pay for what is counted there.
-    """
-    feed = relayed.feed
-    if feed.stopping or feed.gone:
-        return
-    if relayed.funding == Funding.CREDITS and feed.usage is None:
-        try:
-            _leaving.count(relayed.user_id)
-        except TooManyRequests:
-            feed.leave()
-            return
+    """Its client has gone: nobody else can get this answer, so its call ends. What came is charged."""
     runner.stop(relayed.turn_id)
-
-
-_leaving = Attempts(most=limits.LEFT_STREAMS_A_DAY, seconds=86_400, refusal="Too many replies were left.")

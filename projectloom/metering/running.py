@@ -17,15 +17,16 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from projectloom import limits
+from projectloom.accounts.attempts import Attempts
 from projectloom.db import database_now, in_meter_thread, transaction
-from projectloom.errors import DatabaseUnavailable, ProviderError
+from projectloom.errors import DatabaseUnavailable, ProviderError, TooManyRequests
 from projectloom.group_stores import Outcome as Fate
 from projectloom.instruments import CAPTURES_FAILED, FIRST_WORD, SETTLE_SECONDS, TURN_SECONDS, TURNS
 from projectloom.metering.alarms import tell_not_settled
 from projectloom.metering.begun import Begun
 from projectloom.metering.endings import broke_off, outcome_of, too_long, too_much
 from projectloom.metering.feeds import Feed, WireFeed
-from projectloom.metering.models import Completion, Turn, TurnState, is_open
+from projectloom.metering.models import Completion, Funding, Turn, TurnState, is_open
 from projectloom.metering.patience import patience
 from projectloom.metering.plain_turns import plain_end
 from projectloom.metering.quick_settle import quick_settle
@@ -87,11 +88,19 @@ class TurnRunner:
         return frozenset(self._feeds)
 
     def stop(self, turn_id: str) -> None:
-        """End a turn where it is; what came is kept and charged. Does nothing for a turn that does not run here."""
+        """End a turn where it is; what came is kept and charged. Does nothing for a turn that does not run here.
+
+        Providers count at the end, so what a model thought unseen would be the house's. Of whoever stops or leaves many
+        replies in a day the rest is read to that count, unseen as well, and they pay for it.
+        """
         feed, reading = self._feeds.get(turn_id), self._readings.get(turn_id)
-        if feed is not None and reading is not None:
-            feed.stopping = True
-            reading.cancel()
+        if feed is None or reading is None or feed.stopping or feed.gone:
+            return
+        if _must_be_counted(feed):
+            feed.leave()
+            return
+        feed.stopping = True
+        reading.cancel()
 
     async def drain(self, grace: float = 0) -> None:
         """Give the turns so many seconds to end by themselves, then end them and wait until all are settled.
@@ -159,6 +168,21 @@ class TurnRunner:
             delay = min(2 * delay, limits.SETTLE_RETRY_MOST_SECONDS)
 
 
+def _must_be_counted(feed: Feed) -> bool:
+    """Whether a reply that somebody wants no more of is read to its count all the same."""
+    turn = feed.turn
+    if turn is None or turn.funding != Funding.CREDITS or feed.usage_final:
+        return False
+    try:
+        _uncounted.count(turn.user_id)
+    except TooManyRequests:
+        return True
+    return False
+
+
+_uncounted = Attempts(most=limits.ENDED_UNCOUNTED_A_DAY, seconds=86_400, refusal="Too many replies were stopped.")
+
+
 def _measure(feed: Feed, turn: Begun, outcome: Outcome, called: float) -> None:
     """Count a reply whose call ended at a moment of the monotonic clock, and how long its parts took."""
     TURNS.labels(turn.provider, turn.funding, outcome.completion).inc()
@@ -187,7 +211,7 @@ async def _consume(feed: Feed, provider: ProviderName, call: ChatCall | Embeddin
             async for event in events:
                 feed.take(event)
                 if isinstance(event, Completed):
-                    completion = Completion.COMPLETE
+                    completion = Completion.STOPPED if feed.gone else Completion.COMPLETE
                 if feed.size > most:
                     # A server that ignores the limit it was given would write, and cost, without an end.
                     error = too_much()
@@ -215,10 +239,14 @@ async def _keep_checkpoints(feed: Feed, reading: asyncio.Task[Outcome]) -> None:
             _log.exception("checkpoint not written", extra={"turn_id": feed.turn_id})
         else:
             if standing is not Standing.RUNNING:
-                # Stopped from another process, or settled by one that believed this one dead: no hold covers it now.
-                feed.stopping = standing is Standing.STOPPING
-                reading.cancel()
-                return
+                if standing is Standing.STOPPING:
+                    # From another process.
+                    runner.stop(feed.turn_id)
+                else:
+                    # Settled by one that believed this one dead: no hold covers it now.
+                    reading.cancel()
+                if not feed.gone or standing is Standing.ENDED:
+                    return
         await asyncio.sleep(limits.CHECKPOINT_SECONDS)
 
 
