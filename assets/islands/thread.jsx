@@ -123,7 +123,7 @@ export function Thread({ conversationId, anchor, attention, first, more, onTop, 
         </div>
         <div ref={room} aria-hidden />
       </div>
-      {away ? (
+      {away && first ? (
         <button type="button" className="to-end" onClick={toEnd} aria-label="Go to the end" title="Go to the end">
           <ArrowDown size={16} aria-hidden />
         </button>

@@ -19,6 +19,8 @@ from projectloom.texts import is_storable
 
 # Chinese, Japanese, Thai, Lao, Burmese and Khmer are written without a space between words.
 _UNPARTED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+# What Markdown is written with, which says nothing in a line of plain text.
+_MARKS = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+])[ \t]+|\*\*|`+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def _around(said: str, wanted: list[str]) -> str:
     words = " ".join(wanted)
     met = _begun_with(words).search(said) or re.search("|".join(map(re.escape, wanted)), said, re.IGNORECASE)
     place = max((met.start() if met else 0) - limits.SNIPPET_CHARS // 4, 0)
-    shown = " ".join(said[place : place + limits.SNIPPET_CHARS - 1].split())
+    shown = " ".join(_MARKS.sub("", said[place : place + limits.SNIPPET_CHARS - 1]).split())
     if place == 0:
         return shown
     # Not from the middle of a word, unless it is the one that was met.

@@ -97,6 +97,14 @@ def test_a_hit_names_the_latest_message_with_the_words_and_shows_what_stands_aro
     assert len(hit.snippet) <= limits.SNIPPET_CHARS
 
 
+def test_what_stands_around_a_hit_is_told_without_what_markdown_is_written_with(person: str):
+    with transaction() as session:
+        row = create_conversation(session, user_id=person, first_text="Talk")
+        add_message(session, conversation=row, role="assistant", text="## Rivers\n\n- **Flow** to `the_sea`\n> 2 * 3")
+    [hit] = found(person, "flow")
+    assert hit.snippet == "Rivers Flow to the_sea 2 * 3"
+
+
 def test_titles_come_first_then_the_latest_and_each_conversation_once(person: str):
     first = talk(person, "rivers", "more rivers", "rivers again")
     titled = talk(person, "boats", title="Rivers")
