@@ -4,7 +4,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from projectloom.accounts.links import end_links
-from projectloom.accounts.models import ApiKey, Preference, ProviderKey, User
+from projectloom.accounts.models import ApiKey, ProviderKey, User
 from projectloom.accounts.users import close_sessions
 from projectloom.clock import now
 
@@ -20,13 +20,10 @@ def close_doors(session: Session, *, user_id: str) -> None:
 def shut_out_whoever_made(session: Session, *, user: User) -> None:
     """End every way in of an account whose address nobody had confirmed: somebody else may have made it.
 
-    Provider keys that were kept in it go as well, and with them who pays: what the owner of the address asks would pass
-    through an account of whoever put the keys there. The password is the caller's to replace.
+    Provider keys that were kept in it go as well: what the owner of the address asks would pass through an account of
+    whoever put the keys there. Who pays stays: somebody with credit goes on with it. The password is the caller's to
+    replace.
     """
     close_doors(session, user_id=user.id)
     end_links(session, user_id=user.id)
     session.connection().execute(delete(ProviderKey).where(col(ProviderKey.user_id) == user.id))
-    chosen = session.get(Preference, user.id)
-    if chosen is not None:
-        chosen.api_key_mode = Preference(user_id=user.id).api_key_mode
-        session.add(chosen)

@@ -261,5 +261,5 @@ def test_a_reset_takes_all_from_whoever_made_an_account_with_the_address_of_some
     send_confirmation(user.id)
     reset_password(reset_secret(ada), NEW)
     assert (identify_key(secret), my_keys(user.id), provider_keys(user.id)) == (None, [], [])
-    assert read_preferences(user.id).api_key_mode == "own"
+    assert read_preferences(user.id).api_key_mode == "credits"
     assert "Provider keys that were kept in it were deleted." in mails(MailKind.PASSWORD_CHANGED)[-1].body
