@@ -153,6 +153,23 @@ def session_user(session: Session, *, token: str) -> User | None:
     ).one_or_none()
 
 
+def lock_user(session: Session, *, user_id: str, token: str | None = None) -> User | None:
+    """A person who has not left, and where ``token`` is given is signed in by it still; else None.
+
+    Nobody else changes the row until the caller's transaction ends: what resets a password or deletes a person has
+    ended before, or sees what the caller did.
+    """
+    user = session.get(User, user_id, with_for_update=True)
+    if user is None or user.deleted_at is not None:
+        return None
+    if token is not None:
+        # After the lock: who ended the session while this waited for it is heard.
+        signed_in = session_user(session, token=token)
+        if signed_in is None or signed_in.id != user_id:
+            return None
+    return user
+
+
 def close_session(session: Session, *, token: str) -> None:
     """End a session. Ending one that is not there is fine."""
     session.connection().execute(delete(UserSession).where(col(UserSession.token_hash) == token_hash(token)))

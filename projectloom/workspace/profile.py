@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
-
 from projectloom import limits
 from projectloom.accounts.attempts import Attempts
 from projectloom.accounts.links import end_links
 from projectloom.accounts.models import User, UserSession
-from projectloom.accounts.users import close_sessions, hash_password, list_sessions, token_hash, verify_password
+from projectloom.accounts.users import (
+    close_sessions,
+    hash_password,
+    list_sessions,
+    lock_user,
+    token_hash,
+    verify_password,
+)
 from projectloom.db import reading, transaction
 from projectloom.errors import InvalidCredentials, InvalidInput, NotFound
 from projectloom.workspace.account_mails import tell_password_changed
@@ -40,7 +45,8 @@ def change_password(user_id: str, token: str, *, old: str, new: str) -> None:
     """Give the person another password, and end their sessions but the one that asks. Slow on purpose.
 
     Raises:
-        InvalidInput: the new one is too short or too long, or the old one is not theirs.
+        InvalidInput: the new one is too short or too long, or the old one is not theirs, or no more by the time that
+            the new one is written, or the session that asks has ended by then.
         TooManyRequests: too many attempts.
     """
     _attempts.count(user_id)
@@ -50,10 +56,15 @@ def change_password(user_id: str, token: str, *, old: str, new: str) -> None:
     try:
         verify_password(known, old)
     except InvalidCredentials:
-        raise InvalidInput("The old password is not right. Nothing was changed.") from None
+        raise _not_right() from None
     hashed = hash_password(new)
     with transaction() as session:
-        changed = _set_password(session, user_id, hashed)
+        changed = lock_user(session, user_id=user_id, token=token)
+        if changed is None or changed.password_hash != known:
+            # It was replaced meanwhile, or the session ended: whoever did that may be keeping out the one who asks.
+            raise _not_right()
+        changed.password_hash = hashed
+        session.add(changed)
         close_sessions(session, user_id=user_id, besides=token)
         end_links(session, user_id=user_id)
         tell_password_changed(session, changed)
@@ -84,11 +95,8 @@ def end_other_sessions(user_id: str, token: str) -> None:
         close_sessions(session, user_id=user_id, besides=token)
 
 
-def _set_password(session: Session, user_id: str, hashed: str) -> User:
-    person = session.get_one(User, user_id, with_for_update=True)
-    person.password_hash = hashed
-    session.add(person)
-    return person
+def _not_right() -> InvalidInput:
+    return InvalidInput("The old password is not right. Nothing was changed.")
 
 
 def _id(row: UserSession) -> str:

@@ -1,5 +1,6 @@
 """Links in mails: they open once, for a while, for whoever reads the mails, and tell nobody anything else."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from sqlmodel import col, select
 
 from projectloom import limits
 from projectloom.accounts.models import MailedLink, User
+from projectloom.accounts.users import hash_password
 from projectloom.accounts.waits import forget_account_waits
 from projectloom.billing.mailer import send_due_mails
 from projectloom.clock import now
@@ -24,9 +26,10 @@ from projectloom.errors import (
 from projectloom.ids import new_id
 from projectloom.mails import post
 from projectloom.mails.models import MailKind, MailOut
+from projectloom.workspace import profile
 from projectloom.workspace.account_links import ask_reset, can_reset, confirm_email, reset_password, send_confirmation
 from projectloom.workspace.api_keys import create_key, identify_key, my_keys, remembered_caller
-from projectloom.workspace.identity import DEMO_EMAIL, demo_sign_in, identify, sign_in, sign_up
+from projectloom.workspace.identity import DEMO_EMAIL, demo_sign_in, identify, sign_in, sign_out, sign_up
 from projectloom.workspace.preferences import provider_keys, read_preferences, save_provider_key, set_api_key_mode
 from projectloom.workspace.profile import change_password
 from tests.conftest import forget_settings
@@ -158,6 +161,33 @@ def test_a_changed_password_ends_links_too_and_is_told(ada: str):
     (told,) = mails(MailKind.PASSWORD_CHANGED)
     assert told.to == ada
     assert NEW not in told.body
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have something done by others while the next new password of the settings is hashed."""
+
+    def slowly(password: str) -> str:
+        act()
+        return hash_password(password)
+
+    monkeypatch.setattr(profile, "hash_password", slowly)
+
+
+def test_who_changes_a_password_with_the_old_one_does_not_undo_a_reset_that_comes_between(ada: str, monkeypatch):
+    secret, thief = reset_secret(ada), sign_in(ada, PASSWORD)
+    meanwhile(monkeypatch, lambda: reset_password(secret, NEW))
+    with pytest.raises(InvalidInput, match="Nothing was changed"):
+        change_password(thief.person.user_id, thief.token, old=PASSWORD, new="the thief's password")
+    assert sign_in(ada, NEW).person.email == ada
+    assert len(mails(MailKind.PASSWORD_CHANGED)) == 1  # of the reset; nothing tells of what was refused
+
+
+def test_a_session_that_ended_meanwhile_changes_no_password(ada: str, monkeypatch):
+    thief = sign_in(ada, PASSWORD)
+    meanwhile(monkeypatch, lambda: sign_out(thief.token))
+    with pytest.raises(InvalidInput, match="Nothing was changed"):
+        change_password(thief.person.user_id, thief.token, old=PASSWORD, new="the thief's password")
+    assert sign_in(ada, PASSWORD).person.email == ada
 
 
 def test_an_address_is_confirmed_by_its_link_and_no_further_one_is_sent(ada: str):
