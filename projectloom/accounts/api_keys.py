@@ -17,9 +17,9 @@ from sqlmodel import Session, col, func, select
 
 from projectloom import limits
 from projectloom.accounts.models import ApiKey, User
+from projectloom.accounts.users import lock_user
 from projectloom.clock import now
-from projectloom.db import lock_name
-from projectloom.errors import InvalidInput, NotFound
+from projectloom.errors import InvalidInput, NotFound, Unauthorized
 from projectloom.ids import new_id
 from projectloom.money import Nanos
 from projectloom.texts import is_storable
@@ -69,12 +69,14 @@ def create_api_key(
 
     Raises:
         InvalidInput: the name is none, there are no scopes, or the person has as many keys as they may.
+        Unauthorized: the person has left.
     """
     row_name, row_scopes = _checked_name(name), " ".join(sorted(set(scopes)))
     if not row_scopes:
         raise InvalidInput("A key must be allowed to do something.")
-    # Two who ask at once are counted one after the other.
-    lock_name(session, f"api_keys:{user_id}")
+    # Two who ask at once are counted one after the other, and none is made for somebody who is being deleted.
+    if lock_user(session, user_id=user_id) is None:
+        raise Unauthorized
     living = select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id, col(ApiKey.revoked_at).is_(None))
     if session.exec(living).one() >= limits.MAX_API_KEYS_PER_PERSON:
         raise InvalidInput(f"You have {limits.MAX_API_KEYS_PER_PERSON} keys. Revoke one that you no longer need first.")
@@ -124,11 +126,11 @@ def living_api_key(session: Session, *, user_id: str, key_id: str) -> ApiKey | N
 
 
 def find_api_key(session: Session, *, secret_hash: str) -> KeyOwner | None:
-    """Whose living key has a secret with this hash."""
+    """Whose living key has a secret with this hash. Nobody has one who has left."""
     query = (
         select(ApiKey)
         .join(User, col(User.id) == col(ApiKey.user_id))
-        .where(ApiKey.secret_hash == secret_hash, col(ApiKey.revoked_at).is_(None))
+        .where(ApiKey.secret_hash == secret_hash, col(ApiKey.revoked_at).is_(None), col(User.deleted_at).is_(None))
     )
     row = session.exec(query).one_or_none()
     return None if row is None else KeyOwner(row.user_id, row.id, scopes_of(row))

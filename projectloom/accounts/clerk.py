@@ -6,12 +6,10 @@ from sqlmodel import Session, select
 
 from projectloom.accounts.doors import close_doors, shut_out_whoever_made
 from projectloom.accounts.models import User
-from projectloom.accounts.users import NO_ADDRESS, create_user, find_user, normalise_email
+from projectloom.accounts.users import GONE, NO_ADDRESS, create_user, find_user, normalise_email
 from projectloom.clock import now
 from projectloom.db import lock_name
 from projectloom.errors import InvalidInput
-
-_GONE = "gone:"
 
 
 def find_by_clerk(session: Session, *, clerk_id: str) -> User | None:
@@ -27,14 +25,14 @@ def find_who_left(session: Session, *, clerk_id: str) -> User | None:
 def let_go(session: Session, *, user: User) -> None:
     """End everything by which somebody could act as this person, and let nobody back in by Clerk's id of them."""
     close_doors(session, user_id=user.id)
-    if user.clerk_id is not None and not user.clerk_id.startswith(_GONE):
+    if user.clerk_id is not None and not user.clerk_id.startswith(GONE):
         user.clerk_id = _mark(user.clerk_id)
         session.add(user)
 
 
 def _mark(clerk_id: str) -> str:
     # Enough to know them by, and nothing to look them up with.
-    return _GONE + hashlib.sha256(clerk_id.encode()).hexdigest()
+    return GONE + hashlib.sha256(clerk_id.encode()).hexdigest()
 
 
 def admit(

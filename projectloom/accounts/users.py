@@ -31,6 +31,14 @@ _EMAIL = re.compile(
 NO_ADDRESS = ".invalid"
 """What the address of somebody ends with who has none: no mail can go there (https://www.rfc-editor.org/rfc/rfc2606)."""
 
+GONE = "gone:"
+"""What Clerk's id of somebody who left begins with, also while what is theirs has yet to be deleted."""
+
+
+def has_left(user: User) -> bool:
+    """Whether nothing may be done in the name of a person any more: they were deleted, or are about to be."""
+    return user.deleted_at is not None or (user.clerk_id or "").startswith(GONE)
+
 
 def create_user(session: Session, *, email: str, password_hash: str | None) -> User:
     """A new person with this (normalised) e-mail.
@@ -160,7 +168,7 @@ def lock_user(session: Session, *, user_id: str, token: str | None = None) -> Us
     ended before, or sees what the caller did.
     """
     user = session.get(User, user_id, with_for_update=True)
-    if user is None or user.deleted_at is not None:
+    if user is None or has_left(user):
         return None
     if token is not None:
         # After the lock: who ended the session while this waited for it is heard.

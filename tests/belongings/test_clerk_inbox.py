@@ -15,11 +15,12 @@ from projectloom.billing.grants import give
 from projectloom.billing.models import AutoTopUp
 from projectloom.clock import now
 from projectloom.db import reading, transaction
-from projectloom.errors import InvalidEvent, InvalidSignature, NotFound, RepliesRunning
+from projectloom.errors import InvalidEvent, InvalidSignature, NotFound, RepliesRunning, Unauthorized
 from projectloom.jobs.audit import report, run_audit
 from projectloom.ledger.accounts import read_balances
 from projectloom.mails.models import MailOut
 from projectloom.operating.operators import is_operator
+from projectloom.workspace.api_keys import create_key
 from projectloom.workspace.identity import identify
 from tests.clerk.conftest import HERE, clerk
 from tests.clerk_double import ClerkDouble, event, signed
@@ -140,6 +141,8 @@ async def test_what_cannot_be_deleted_yet_is_shut_at_once_and_deleted_later(ada,
         patch.setattr(deleting, "_allow", busy)
         await tell("user.deleted", {"id": ADA, "deleted": True})
     assert identify(clerk.token(ADA, HERE)) is None
+    with pytest.raises(Unauthorized):
+        create_key(ada, "By a request that had begun before")
     with reading() as session:
         assert not session.get_one(AutoTopUp, ada).enabled
     (row,) = kept()

@@ -1,23 +1,27 @@
 """Leaving: every word and name goes, the books stay whole, and nothing is lost that was not agreed to."""
 
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
 import pytest
 from sqlalchemy import text
-from sqlmodel import SQLModel, select
+from sqlmodel import Session, SQLModel, select
 
 from projectloom import db, limits
 from projectloom.accounts.models import User
+from projectloom.belongings import deleting
 from projectloom.belongings.deleting import BOOKS, NAMELESS, delete_everything, tables_to_empty, what_is_left
+from projectloom.clock import now
 from projectloom.conversations.attachments import attach_files
 from projectloom.conversations.chats import instruct
 from projectloom.conversations.models import Message
 from projectloom.db import reading, transaction
-from projectloom.errors import CreditLeft, InvalidInput, NotFound, RepliesRunning
+from projectloom.errors import CreditLeft, InvalidInput, NotFound, RepliesRunning, Unauthorized
 from projectloom.jobs.audit import report, run_audit
 from projectloom.ledger.credits import grant
 from projectloom.mails.models import MailKind
 from projectloom.mails.outbox import put_mail
 from projectloom.metering.models import Turn, TurnState, UsageRecord
-from projectloom.workspace.api_keys import create_key, identify_key
+from projectloom.workspace.api_keys import NewKey, create_key, identify_key, my_keys
 from projectloom.workspace.attachments import keep_file
 from projectloom.workspace.identity import identify, sign_in, sign_up
 from projectloom.workspace.preferences import save_provider_key, set_api_key_mode
@@ -94,6 +98,38 @@ async def test_sessions_and_keys_end(books):
     secret = create_key(user_id, "Notebook", None).secret
     await delete_everything(user_id, EMAIL, give_up_credit=True)
     assert identify(token) is None
+    assert identify_key(secret) is None
+
+
+async def test_a_key_that_is_made_while_somebody_is_deleted_waits_and_is_not_made(books, monkeypatch):
+    user_id, _ = somebody()
+    making: list[Future[NewKey]] = []
+    delete_rows = deleting._delete_rows
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def delete_while_one_is_made(session: Session, leaver: str) -> None:
+            making.append(pool.submit(create_key, user_id, "Late"))
+            wait(making, timeout=0.3)
+            assert not making[0].done()
+            delete_rows(session, leaver)
+
+        monkeypatch.setattr(deleting, "_delete_rows", delete_while_one_is_made)
+        await delete_everything(user_id, EMAIL, give_up_credit=True)
+        with pytest.raises(Unauthorized):
+            making[0].result(timeout=30)
+    assert my_keys(user_id) == []
+    with pytest.raises(Unauthorized):
+        create_key(user_id, "Later")
+
+
+def test_no_key_of_somebody_who_left_opens_anything(books):
+    user_id, _ = somebody()
+    secret = create_key(user_id, "Notebook").secret
+    with transaction() as session:
+        person = session.get_one(User, user_id)
+        person.deleted_at = now()
+        session.add(person)
     assert identify_key(secret) is None
 
 
