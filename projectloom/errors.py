@@ -42,6 +42,13 @@ class TooLarge(LoomError):
     default_message = "That is too large."
 
 
+class TooSlow(LoomError):
+    """The body did not arrive within the time that one of its size may take."""
+
+    code = "too_slow"
+    default_message = "The request took too long to arrive, and nothing was done. Please send it again."
+
+
 class Unauthorized(LoomError):
     """Nobody is signed in, or the session has ended."""
 

@@ -13,6 +13,11 @@ MAX_TITLE_CHARS = 80
 MAX_API_KEY_CHARS = 400
 MAX_ID_CHARS = 100
 
+# A body comes within so long and as long as its largest size takes over a slow line, and never pauses for so long.
+BODY_SECONDS = 30.0
+BODY_BYTES_A_SECOND = 50_000
+BODY_PAUSE_SECONDS = 30.0
+
 # What goes with a message. Anthropic takes 5 MiB of a picture as it is sent, in base64, 20 large ones in a request
 # (https://platform.claude.com/docs/en/build-with-claude/vision), and 32 MB in all.
 MAX_ATTACHED = 10

@@ -63,19 +63,20 @@ class KeyOwner:
 
 
 def create_api_key(
-    session: Session, *, user_id: str, name: str, allowed: KeyLimits, scopes: Iterable[Scope]
+    session: Session, *, user_id: str, name: str, allowed: KeyLimits, scopes: Iterable[Scope], token: str | None = None
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is to be shown once.
+    """A new key and its secret, which is to be shown once. ``token`` is the session that has to live still, if any.
 
     Raises:
         InvalidInput: the name is none, there are no scopes, or the person has as many keys as they may.
-        Unauthorized: the person has left.
+        Unauthorized: the person has left, or the session has ended.
     """
     row_name, row_scopes = _checked_name(name), " ".join(sorted(set(scopes)))
     if not row_scopes:
         raise InvalidInput("A key must be allowed to do something.")
-    # Two who ask at once are counted one after the other, and none is made for somebody who is being deleted.
-    if lock_user(session, user_id=user_id) is None:
+    # Two who ask at once are counted one after the other, and none is made for somebody who is being deleted or shut
+    # out: either ends what was made before it, or is seen here.
+    if lock_user(session, user_id=user_id, token=token) is None:
         raise Unauthorized
     living = select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id, col(ApiKey.revoked_at).is_(None))
     if session.exec(living).one() >= limits.MAX_API_KEYS_PER_PERSON:

@@ -1,5 +1,10 @@
-"""Reading request bodies: bounded while they are read, and typed before they are used."""
+"""Reading request bodies: bounded while they are read, and typed before they are used.
 
+Who asks is known before a body is read, and may be shut out while it arrives. So the reader looks again, once it has
+all, whoever was found before: no route acts for somebody whose session ended meanwhile.
+"""
+
+import asyncio
 import json
 from typing import Any, cast
 
@@ -7,8 +12,9 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from projectloom import limits
+from projectloom.api.identity import look_again
 from projectloom.db import in_thread
-from projectloom.errors import InvalidInput, NotFound, TooLarge
+from projectloom.errors import InvalidInput, NotFound, TooLarge, TooSlow
 from projectloom.texts import is_storable
 
 
@@ -19,25 +25,34 @@ async def read_bytes(request: Request, *, limit: int) -> bytes:
     a broken connection in place of the answer.
 
     Raises:
-        TooLarge: it is over the limit. InvalidInput: the client went away before its end.
+        TooLarge: it is over the limit. TooSlow: it paused, or took in all, for longer than it may.
+        InvalidInput: the client went away before its end.
+        Unauthorized: who asks was known before, and may not ask any more.
     """
     body, size = bytearray(), 0
+    moment = asyncio.get_running_loop().time
+    last = moment() + limits.BODY_SECONDS + limit / limits.BODY_BYTES_A_SECOND
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size <= limit:
-                body += chunk
-            elif size > limit + limits.MAX_DROPPED_BYTES:
-                break
+        async with asyncio.timeout_at(min(moment() + limits.BODY_PAUSE_SECONDS, last)) as patience:
+            async for chunk in request.stream():
+                patience.reschedule(min(moment() + limits.BODY_PAUSE_SECONDS, last))
+                size += len(chunk)
+                if size <= limit:
+                    body += chunk
+                elif size > limit + limits.MAX_DROPPED_BYTES:
+                    break
+    except TimeoutError:
+        raise TooSlow from None
     except ClientDisconnect:
         raise InvalidInput("The body ended early.") from None
     if size > limit:
         raise TooLarge(limit=limit)
+    await look_again(request)
     return bytes(body)
 
 
 async def read_object(request: Request, *, limit: int) -> dict[str, Any]:
-    """The body as a JSON object. Raises TooLarge, or InvalidInput when it is not one."""
+    """The body as a JSON object. Raises as :func:`read_bytes`, and InvalidInput when it is not one."""
     body = await read_bytes(request, limit=limit)
     # A large one is read by a thread, so that nobody else waits for it.
     return await in_thread(_object_in, body) if len(body) > limits.WIRE_LOOP_BYTES else _object_in(body)

@@ -45,6 +45,7 @@ STATUS = {
     "replies_running": 409,
     "card_refused": 402,
     "purchases_paused": 403,
+    "too_slow": 408,
     "too_large": 413,
     "too_many_requests": 429,
     "provider_error": 502,

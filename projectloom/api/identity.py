@@ -13,7 +13,7 @@ from projectloom.config import settings
 from projectloom.db import in_thread
 from projectloom.errors import Forbidden, Unauthorized
 from projectloom.workspace.api_keys import KEY_PREFIX, Caller, Scope, identify_key, remembered_caller
-from projectloom.workspace.identity import Person, identify, remembered_person
+from projectloom.workspace.identity import Person, identify, is_still, remembered_person
 
 SESSION_COOKIE = "loom_session"
 
@@ -38,6 +38,7 @@ async def person_of(request: Request) -> Person:
     person = remembered_person(token) or await in_thread(identify, token)
     if person is None:
         raise Unauthorized
+    request.state.asks = person
     return person
 
 
@@ -56,7 +57,27 @@ async def caller_of(request: Request, *, scope: Scope | None) -> Caller:
         raise Unauthorized
     if scope is not None and scope not in caller.scopes:
         raise Forbidden(f"This API key lacks the scope '{scope}'.")
+    request.state.asks = caller
     return caller
+
+
+async def look_again(request: Request) -> None:
+    """Whether whoever was found to ask may still, now that the body has come. Where nobody was found it does nothing.
+
+    Of a session the database is asked, since what it allows may last: another key, another payer. A key only spends and
+    reads, so what is known of it may be a second old.
+
+    Raises:
+        Unauthorized: the session or the key has ended, or its person has left.
+    """
+    asks: Person | Caller | None = getattr(request.state, "asks", None)
+    if isinstance(asks, Person):
+        allowed = await in_thread(is_still, token_of(request), asks.user_id)
+    else:
+        secret = None if asks is None else _key_in(request)
+        allowed = secret is None or remembered_caller(secret) or await in_thread(identify_key, secret)
+    if not allowed:
+        raise Unauthorized
 
 
 def shows_who_asks(request: HTTPConnection) -> bool:

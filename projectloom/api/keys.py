@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from projectloom import limits
 from projectloom.api.amounts import dollars
 from projectloom.api.bodies import id_of, read_object
-from projectloom.api.identity import person_of
+from projectloom.api.identity import person_of, token_of
 from projectloom.db import in_thread
 from projectloom.metering.key_caps import KeySpending, spending_of_keys
 from projectloom.workspace.api_keys import PersonalKey, create_key, my_keys, revoke_key
@@ -31,7 +31,8 @@ async def post_key(request: Request) -> JSONResponse:
     """
     person = await person_of(request)
     wanted = await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)
-    made = await in_thread(create_key, person.user_id, wanted.get("name"), wanted.get("limits"), wanted.get("scopes"))
+    asked = wanted.get("name"), wanted.get("limits"), wanted.get("scopes")
+    made = await in_thread(create_key, person.user_id, *asked, token=token_of(request))
     return JSONResponse(_values(made.key) | {"key": made.secret}, 201, {"Cache-Control": "no-store"})
 
 

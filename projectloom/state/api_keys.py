@@ -7,10 +7,10 @@ import reflex as rx
 
 from projectloom.config import settings
 from projectloom.db import in_thread
-from projectloom.errors import LoomError
+from projectloom.errors import LoomError, Unauthorized
 from projectloom.metering.key_caps import KeySpending, spending_of_keys
 from projectloom.money import format_usd
-from projectloom.state.session import handled, signed_in
+from projectloom.state.session import handled, session_token, signed_in
 from projectloom.state.words import calendar_day, day_and_time
 from projectloom.workspace.api_keys import PersonalKey, create_key, my_keys, revoke_key
 
@@ -65,7 +65,10 @@ class ApiKeysState(rx.State):
         user_id = (await signed_in(self)).user_id
         allowed = {window: str(form.get(window) or "").strip() or None for window in _WINDOWS}
         try:
-            made = await in_thread(create_key, user_id, str(form.get("name", "")), allowed)
+            name, token = str(form.get("name", "")), await session_token(self)
+            made = await in_thread(create_key, user_id, name, allowed, token=token)
+        except Unauthorized:
+            raise
         except LoomError as error:
             self.trouble = error.message
             return

@@ -100,7 +100,7 @@ class AutoTopUpState(rx.State):
         yield [AutoTopUpState.load, CreditsState.reread, BalanceState.refresh, CreditsState.watch]
 
     async def _set(self, form: dict[str, Any], *, enabled: bool) -> Any:
-        user_id = (await signed_in(self)).user_id
+        user_id = (await signed_in(self, lasting=True)).user_id
         self.trouble = ""
         wanted = {f"{name}_usd": whole_number(form.get(name)) for name in ("threshold", "amount", "ceiling")}
         try:

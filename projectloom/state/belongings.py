@@ -40,7 +40,7 @@ class BelongingsState(rx.State):
     @handled
     async def leave(self, form: dict[str, Any]):
         """Delete everything, once it is confirmed; a refusal is said in place."""
-        user_id = (await signed_in(self)).user_id
+        user_id = (await signed_in(self, lasting=True)).user_id
         try:
             await delete_everything(user_id, str(form.get("email", "")), give_up_credit=bool(form.get("give_up")))
         except LoomError as error:

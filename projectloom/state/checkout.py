@@ -90,7 +90,7 @@ class CheckoutState(rx.State):
         self.busy, self.trouble = True, ""
         yield
         try:
-            person = await signed_in(self)
+            person = await signed_in(self, lasting=True)
             await counted(self, person, Act.CHECKOUT)
             yield leave_for(await create_checkout(person.user_id, person.email, whole_number(amount), custom=custom))
         except LoomError as error:

@@ -99,7 +99,7 @@ class OperatorPersonState(rx.State):
     @handled
     async def give(self, form: dict[str, str]):
         """Give credit; a refusal is said in place."""
-        operator = await operating(self)
+        operator = await operating(self, lasting=True)
         try:
             dollars, days = _number(form.get("dollars", "")), form.get("days", "").strip()
             done = await in_thread(
@@ -118,7 +118,7 @@ class OperatorPersonState(rx.State):
     @handled
     async def take_back(self, form: dict[str, str]):
         """Take back what is left of the grant that was asked about; a refusal is said in place."""
-        operator = await operating(self)
+        operator = await operating(self, lasting=True)
         try:
             done = await in_thread(
                 revoke_credit, operator, self.person_id, self.chosen.key, reason=form.get("reason", "")

@@ -94,7 +94,7 @@ class OperatorPricesState(rx.State):
     @handled
     async def apply(self, form: dict[str, str]):
         """Put the proposal in force, now or at the time that was entered; a refusal is said in place."""
-        operator = await operating(self)
+        operator = await operating(self, lasting=True)
         try:
             made = await in_thread(
                 apply_prices,

@@ -62,7 +62,7 @@ class PreferencesState(rx.State):
     @handled
     async def set_api_key_mode(self, mode: str):
         """Store the mode for every tab and device, then mirror what was stored."""
-        person = await signed_in(self)
+        person = await signed_in(self, lasting=True)
         await in_thread(preferences.set_api_key_mode, person.user_id, mode)
         self.api_key_mode = (await in_thread(preferences.read_preferences, person.user_id)).api_key_mode
         return BalanceState.refresh
@@ -112,7 +112,7 @@ class SettingsState(rx.State):
     @handled
     async def save_key(self, form: dict[str, str]):
         """Keep the key of one provider, encrypted, and ask the provider whether it works."""
-        person = await signed_in(self)
+        person = await signed_in(self, lasting=True)
         provider = form.get("provider", "")
         await in_thread(preferences.save_provider_key, person.user_id, provider, form.get("key", "").strip())
         await self._reload(person.user_id)

@@ -81,14 +81,14 @@ class ProfileState(rx.State):
     @handled
     async def end(self, session_id: str):
         """Sign out one place."""
-        user_id = (await signed_in(self)).user_id
+        user_id = (await signed_in(self, lasting=True)).user_id
         await in_thread(profile.end_session, user_id, session_id)
         return [ProfileState.load, rx.toast.success("That session is signed out.")]
 
     @handled
     async def end_others(self):
         """Sign out every place but this one."""
-        user_id = (await signed_in(self)).user_id
+        user_id = (await signed_in(self, lasting=True)).user_id
         await in_thread(profile.end_other_sessions, user_id, await self._token())
         return [ProfileState.load, rx.toast.success("Every other session is signed out.")]
 

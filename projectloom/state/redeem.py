@@ -30,7 +30,7 @@ class RedeemState(rx.State):
         """Give the credit of the code. A refusal is said in place and leaves the code to be corrected."""
         if self.busy:
             return
-        person = await signed_in(self)
+        person = await signed_in(self, lasting=True)
         self.busy, self.said, self.trouble = True, "", ""
         yield
         try:

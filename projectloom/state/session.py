@@ -19,7 +19,7 @@ from projectloom.errors import LoomError, NoSuchPage, Unauthorized
 from projectloom.operating.operators import operator
 from projectloom.rates import Act, count
 from projectloom.routes import SIGN_IN
-from projectloom.workspace.identity import Person, identify
+from projectloom.workspace.identity import Person, identify, is_still
 
 SESSION_COOKIE = "loom_session"
 _ASK_CLERK = "window.loomAskClerk?.()"
@@ -68,10 +68,13 @@ async def whoever_asks(state: rx.State) -> Person | None:
     return await in_thread(identify, await session_token(state))
 
 
-async def signed_in(state: rx.State) -> Person:
-    """The person behind this socket, looked up afresh. Raises :class:`Unauthorized` when there is none."""
+async def signed_in(state: rx.State, *, lasting: bool = False) -> Person:
+    """The person behind this socket, looked up afresh. Raises :class:`Unauthorized` when there is none.
+
+    That may be remembered for a second. For what is ``lasting``, as another payer or money is, the database is asked.
+    """
     person = await whoever_asks(state)
-    if person is None:
+    if person is None or (lasting and not await in_thread(is_still, await session_token(state), person.user_id)):
         raise Unauthorized
     return person
 
@@ -81,9 +84,9 @@ async def counted(state: rx.State, person: Person, act: Act) -> None:
     await count(act, user_id=person.user_id, address=state.router.session.client_ip or None)
 
 
-async def operating(state: rx.State) -> Person:
-    """The operator behind this socket, looked up afresh. Raises NoSuchPage: to everybody else there is nothing here."""
-    return operator(await signed_in(state))
+async def operating(state: rx.State, *, lasting: bool = False) -> Person:
+    """The operator behind this socket, as :func:`signed_in`. Raises NoSuchPage: to everybody else there is nothing."""
+    return operator(await signed_in(state, lasting=lasting))
 
 
 def leave_for(address: str) -> Any:

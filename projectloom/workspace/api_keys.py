@@ -29,6 +29,7 @@ from projectloom.accounts.api_keys import (
     scopes_of,
 )
 from projectloom.accounts.models import ApiKey
+from projectloom.config import settings
 from projectloom.db import reading, transaction
 from projectloom.errors import DatabaseUnavailable, InvalidInput
 from projectloom.fresh import Fresh
@@ -87,17 +88,24 @@ class NewKey:
     secret: str = field(repr=False)
 
 
-def create_key(user_id: str, name: object, allowed: object = None, scopes: object = None) -> NewKey:
+def create_key(
+    user_id: str, name: object, allowed: object = None, scopes: object = None, *, token: str | None = None
+) -> NewKey:
     """Make a key, with limits in dollars for a ``day``, a ``month`` and in ``total``, and with both scopes unless told.
+
+    ``token`` is the session that asks. A key outlives it, so it has to live still when the key is made; Clerk's are not
+    ours to know.
 
     Raises:
         InvalidInput: a name, a limit or a scope that is none, or as many keys as a person may have.
+        Unauthorized: the session has ended, or the person has left.
     """
     if not isinstance(name, str):
         raise InvalidInput("name must be a text.")
     wanted, may = _limits_of(allowed), _scopes_of(scopes)
+    by = token if settings().clerk is None else None
     with transaction() as session:
-        row, secret = create_api_key(session, user_id=user_id, name=name, allowed=wanted, scopes=may)
+        row, secret = create_api_key(session, user_id=user_id, name=name, allowed=wanted, scopes=may, token=by)
         return NewKey(_view(row), secret)
 
 

@@ -1,7 +1,8 @@
 """Signing up, in and out, and who is behind a session token.
 
 The one identity function for both doors is :func:`identify`. An answer may be up to a second old, so that a page that
-asks often costs one look-up; signing out is effective at once in this process.
+asks often costs one look-up; signing out is effective at once in this process. What lasts (a key, a payer, money)
+is not given on such an answer alone: :func:`is_still` asks the database.
 """
 
 import logging
@@ -23,6 +24,7 @@ from projectloom.accounts.users import (
     create_user,
     find_user,
     forget_expired_sessions,
+    has_left,
     hash_password,
     made_since,
     normalise_email,
@@ -211,6 +213,21 @@ def identify(token: str | None) -> Person | None:
     person = person_of(user)
     _known.put(token, person)
     return person
+
+
+def is_still(token: str | None, user_id: str) -> bool:
+    """Whether whom :func:`identify` found by a token may still act by it. Asks the database, whatever is remembered.
+
+    Of Clerk's tokens, which end by themselves within a minute, only the person is looked at: that they were good when a
+    request began is enough for a file that takes longer to arrive.
+    """
+    with reading() as session:
+        found = session_user(session, token=token or "") if settings().clerk is None else session.get(User, user_id)
+    if found is not None and found.id == user_id and not has_left(found):
+        return True
+    if token:
+        _known.forget(token)
+    return False
 
 
 def _local_user(token: str) -> User | None:
