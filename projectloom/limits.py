@@ -327,6 +327,9 @@ MIN_RSA_BITS = 2_048
 # So far may clocks differ, on top of what a token says.
 CLERK_SKEW_SECONDS = 5
 CLERK_SECONDS = 5.0
+# Whom nobody here knew when Clerk told of them is let in, within so long, by nothing older than that; asked so often.
+CLERK_NEWS_SECONDS = 86_400
+CLERK_FETCHES = 3
 MAX_CLERK_ANSWER_BYTES = 262_144
 # Keys are asked for again after an hour, at once where one is unknown, but not oftener than this.
 CLERK_KEYS_SECONDS = 3_600.0

@@ -1,11 +1,13 @@
 """Clerk's people and ours: which of our rows is whose, and what Clerk told of them."""
 
 import hashlib
+from datetime import timedelta
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
+from projectloom import limits
 from projectloom.accounts.doors import close_doors, shut_out_whoever_made
-from projectloom.accounts.models import User
+from projectloom.accounts.models import ClerkEvent, User
 from projectloom.accounts.users import GONE, NO_ADDRESS, create_user, find_user, normalise_email
 from projectloom.clock import now
 from projectloom.db import lock_name
@@ -19,19 +21,37 @@ def find_by_clerk(session: Session, *, clerk_id: str) -> User | None:
 
 def find_who_left(session: Session, *, clerk_id: str) -> User | None:
     """What is left of somebody with this id who left, or who is about to."""
-    return session.exec(select(User).where(User.clerk_id == _mark(clerk_id))).one_or_none()
+    return session.exec(select(User).where(User.clerk_id == mark_of(clerk_id))).one_or_none()
 
 
 def let_go(session: Session, *, user: User) -> None:
     """End everything by which somebody could act as this person, and let nobody back in by Clerk's id of them."""
     close_doors(session, user_id=user.id)
     if user.clerk_id is not None and not user.clerk_id.startswith(GONE):
-        user.clerk_id = _mark(user.clerk_id)
+        user.clerk_id = mark_of(user.clerk_id)
         session.add(user)
 
 
-def _mark(clerk_id: str) -> str:
-    # Enough to know them by, and nothing to look them up with.
+def hold_clerk_id(session: Session, *, clerk_id: str) -> None:
+    """Until the caller's transaction ends, nobody else lets this person in or handles an event about them.
+
+    Take it before any row. So an event finds the person who is being let in, or is found by :func:`what_was_told`.
+    """
+    lock_name(session, f"clerk:{clerk_id}")
+
+
+def what_was_told(session: Session, *, clerk_id: str) -> list[ClerkEvent]:
+    """What Clerk lately told of somebody whom nobody here knew: by kind and time alone, their address is not kept."""
+    query = select(ClerkEvent).where(
+        # By its index; of other servers the clocks may differ by far less.
+        col(ClerkEvent.handled_at) > now() - timedelta(seconds=limits.CLERK_NEWS_SECONDS),
+        ClerkEvent.clerk_id == mark_of(clerk_id),
+    )
+    return list(session.exec(query).all())
+
+
+def mark_of(clerk_id: str) -> str:
+    """What stays of Clerk's id of somebody: enough to know them by, and nothing to look them up with."""
     return GONE + hashlib.sha256(clerk_id.encode()).hexdigest()
 
 
@@ -44,7 +64,7 @@ def admit(
     theirs. If we did not know that ourselves, whoever made the account may be somebody else: everything by which they
     could still act in it ends.
     """
-    lock_name(session, f"clerk:{clerk_id}")
+    hold_clerk_id(session, clerk_id=clerk_id)
     known = find_by_clerk(session, clerk_id=clerk_id)
     if known is not None or find_who_left(session, clerk_id=clerk_id) is not None:
         return known, False

@@ -126,7 +126,7 @@ class ClerkEvent(SQLModel, table=True):
     """The sender's own id of the event."""
     kind: str
     clerk_id: str
-    """Whom it is about, until it is handled."""
+    """Whom it is about, until it is handled; then, where nobody here had that id, only its hash."""
     email: str | None = None
     """The address that they have now, until it is handled."""
     confirmed: bool = False

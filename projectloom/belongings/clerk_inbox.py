@@ -1,7 +1,8 @@
 """The inbox of Clerk's events: keep first, then act; what could not be done yet is tried again by ourselves.
 
 Each event counts once, however often and in whatever order they come: a later change of a person is never undone by an
-earlier one, and whoever was deleted stays so. Once an event is handled, nothing of the person is left in it.
+earlier one, and whoever was deleted stays so. Once an event is handled, nothing of the person is left in it; of
+somebody who is not known here the hash of Clerk's id, so that nobody is let in by what was true before it.
 """
 
 import logging
@@ -11,7 +12,7 @@ from datetime import timedelta
 from sqlmodel import col, select
 
 from projectloom import limits
-from projectloom.accounts.clerk import find_by_clerk, find_who_left, follow
+from projectloom.accounts.clerk import find_by_clerk, find_who_left, follow, hold_clerk_id, mark_of
 from projectloom.accounts.models import ClerkEvent
 from projectloom.belongings.deleting import delete_because_gone
 from projectloom.clerk import ClerkNews, NewsKind, read_news
@@ -100,25 +101,23 @@ async def _try(event_id: str) -> None:
 def _handle(event_id: str) -> str | None:
     """Do what an event asks for; the id of the person whom it deletes, which is more than one transaction's work."""
     with transaction() as session:
+        about = session.exec(select(ClerkEvent.clerk_id).where(ClerkEvent.id == event_id)).one()
+        hold_clerk_id(session, clerk_id=about)
         kept = session.get_one(ClerkEvent, event_id, with_for_update=True)
         if kept.handled_at is not None:
             return None
-        if kept.kind == NewsKind.DELETED:
-            found = find_by_clerk(session, clerk_id=kept.clerk_id) or find_who_left(session, clerk_id=kept.clerk_id)
-            if found is not None and found.deleted_at is None:
-                return found.id
+        found = find_by_clerk(session, clerk_id=about) or find_who_left(session, clerk_id=about)
+        if kept.kind == NewsKind.DELETED and found is not None and found.deleted_at is None:
+            return found.id
         changed = (
-            follow(
-                session,
-                clerk_id=kept.clerk_id,
-                email=kept.email,
-                confirmed=kept.confirmed,
-                changed_ms=kept.changed_ms,
-            )
+            follow(session, clerk_id=about, email=kept.email, confirmed=kept.confirmed, changed_ms=kept.changed_ms)
             if kept.kind == NewsKind.CHANGED
             else None
         )
         _close(kept)
+        if found is None and about:
+            # They may be on their way in, by what Clerk said of them before.
+            kept.clerk_id = mark_of(about)
         session.add(kept)
     if changed is not None:
         forget_person(changed.id)

@@ -16,7 +16,7 @@ from threading import Lock
 from sqlmodel import Session
 
 from projectloom import limits
-from projectloom.accounts.clerk import admit, find_by_clerk, find_who_left
+from projectloom.accounts.clerk import admit, find_by_clerk, find_who_left, hold_clerk_id, what_was_told
 from projectloom.accounts.links import forget_old_links
 from projectloom.accounts.models import User
 from projectloom.accounts.users import (
@@ -32,10 +32,18 @@ from projectloom.accounts.users import (
     session_user,
 )
 from projectloom.accounts.waits import forget_old_waits
-from projectloom.clerk import BadToken, fetch_person, verify_token
+from projectloom.clerk import BadToken, NewsKind, fetch_person, verify_token
 from projectloom.config import settings
 from projectloom.db import database_now, reading, transaction
-from projectloom.errors import EmailTaken, EmailUnconfirmed, Forbidden, InvalidCredentials, NotFound, TooManyRequests
+from projectloom.errors import (
+    EmailTaken,
+    EmailUnconfirmed,
+    Forbidden,
+    InvalidCredentials,
+    NotFound,
+    SignInUnavailable,
+    TooManyRequests,
+)
 from projectloom.ledger.accounts import open_accounts
 from projectloom.ledger.credits import SIGN_UP_REASON, grant
 from projectloom.rates import accounts_over_all
@@ -249,20 +257,33 @@ def _clerk_user(token: str) -> User | None:
 
 
 def _admit(clerk_id: str) -> User | None:
-    """Somebody whom Clerk let in for the first time."""
-    known = fetch_person(clerk_id)
-    if known is None:
-        return None
-    with transaction() as session:
-        user, made = admit(
-            session, clerk_id=clerk_id, email=known.email, confirmed=known.confirmed, changed_ms=known.changed_ms
-        )
-        if user is not None and made:
-            _make_room(session)
-            _open_accounts(session, user_id=user.id)
-    if user is not None and not made:
-        forget_person(user.id)
-    return user
+    """Somebody whom Clerk let in for the first time.
+
+    Raises:
+        SignInUnavailable: Clerk does not answer, or only with what is older than what it has told of them.
+    """
+    for _ in range(limits.CLERK_FETCHES):
+        known = fetch_person(clerk_id)
+        if known is None:
+            return None
+        with transaction() as session:
+            hold_clerk_id(session, clerk_id=clerk_id)
+            told = what_was_told(session, clerk_id=clerk_id)
+            if any(one.kind == NewsKind.DELETED for one in told):
+                return None
+            if any(one.changed_ms > known.changed_ms for one in told):
+                # It came after Clerk had answered, and found nobody here whose address it could change.
+                continue
+            user, made = admit(
+                session, clerk_id=clerk_id, email=known.email, confirmed=known.confirmed, changed_ms=known.changed_ms
+            )
+            if user is not None and made:
+                _make_room(session)
+                _open_accounts(session, user_id=user.id)
+        if user is not None and not made:
+            forget_person(user.id)
+        return user
+    raise SignInUnavailable
 
 
 def be_local() -> None:

@@ -2,24 +2,31 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from projectloom import limits
+from projectloom.accounts.clerk import admit
 from projectloom.accounts.models import ClerkEvent, User
 from projectloom.accounts.users import email_of
 from projectloom.belongings import deleting
 from projectloom.belongings.clerk_inbox import receive_clerk_event, retry_clerk_events
 from projectloom.billing.grants import give
 from projectloom.billing.models import AutoTopUp
+from projectloom.clerk import fetch_person
+from projectloom.clerk.people import ClerkPerson
 from projectloom.clock import now
 from projectloom.db import reading, transaction
-from projectloom.errors import InvalidEvent, InvalidSignature, NotFound, RepliesRunning, Unauthorized
+from projectloom.errors import InvalidEvent, InvalidSignature, NotFound, RepliesRunning, SignInUnavailable, Unauthorized
 from projectloom.jobs.audit import report, run_audit
 from projectloom.ledger.accounts import read_balances
 from projectloom.mails.models import MailOut
 from projectloom.operating.operators import is_operator
+from projectloom.workspace import identity
 from projectloom.workspace.api_keys import create_key
 from projectloom.workspace.identity import identify
 from tests.clerk.conftest import HERE, clerk
@@ -128,6 +135,81 @@ async def test_the_deletion_of_somebody_who_never_came_here_is_no_trouble(books,
     await tell("user.deleted", {"id": "user_never", "deleted": True})
     (row,) = kept()
     assert row.handled_at is not None
+    assert (row.email, "user_never" in row.clerk_id) == (None, False)
+
+
+def told_after_the_answer(monkeypatch: pytest.MonkeyPatch, kind: str, data: Callable[[], dict]) -> None:
+    """Have an event of Clerk's come between its answer about somebody new and their account here."""
+    events = iter([kind])
+
+    def fetch(clerk_id: str) -> ClerkPerson | None:
+        answer = fetch_person(clerk_id)
+        for one in events:
+            asyncio.run(tell(one, data()))
+        return answer
+
+    monkeypatch.setattr(identity, "fetch_person", fetch)
+
+
+def people_here() -> list[User]:
+    with reading() as session:
+        return list(session.exec(select(User)).all())
+
+
+def test_who_is_deleted_at_clerk_while_they_are_let_in_for_the_first_time_is_not(books, clerk, monkeypatch):
+    clerk.join(ADA, "ada@example.org", at=100)  # and Clerk may tell of them for a moment longer
+    told_after_the_answer(monkeypatch, "user.deleted", lambda: {"id": ADA, "deleted": True})
+    for _ in range(2):
+        assert identify(clerk.token(ADA, HERE)) is None
+    assert people_here() == []
+
+
+def test_who_changes_their_address_while_they_are_let_in_has_the_new_one(books, clerk, monkeypatch):
+    clerk.join(ADA, "ada@example.org", at=100)
+    told_after_the_answer(monkeypatch, "user.updated", lambda: clerk.join(ADA, "ada@new.example.org", at=200))
+    person = identify(clerk.token(ADA, HERE))
+    assert person is not None
+    assert (person.email, [user.email for user in people_here()]) == ("ada@new.example.org", ["ada@new.example.org"])
+
+
+async def test_nobody_is_let_in_by_what_is_older_than_what_clerk_told_already(books, clerk: ClerkDouble):
+    changed, old = clerk.join(ADA, "ada@new.example.org", at=200), clerk.join(ADA, "ada@example.org", at=100)
+    await tell("user.updated", changed)
+    assert clerk.people[ADA] == old
+    with pytest.raises(SignInUnavailable):
+        identify(clerk.token(ADA, HERE))
+    assert people_here() == []
+    clerk.people[ADA] = changed
+    person = identify(clerk.token(ADA, HERE))
+    assert person is not None
+    assert person.email == "ada@new.example.org"
+
+
+@pytest.mark.parametrize("kind", ["user.deleted", "user.updated"])
+def test_an_event_that_comes_while_an_account_is_made_waits_for_it(books, clerk: ClerkDouble, monkeypatch, kind: str):
+    clerk.join(ADA, "ada@example.org", at=100)
+    news = {"id": ADA, "deleted": True} if kind == "user.deleted" else clerk.join(ADA, "ada@new.example.org", at=200)
+    clerk.join(ADA, "ada@example.org", at=100)
+    told: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def admit_and_wait(session: Session, **known: Any) -> tuple[User | None, bool]:
+            answer = admit(session, **known)
+            told.append(pool.submit(asyncio.run, tell(kind, news)))
+            wait(told, timeout=0.3)
+            assert not told[0].done()
+            return answer
+
+        monkeypatch.setattr(identity, "admit", admit_and_wait)
+        assert identify(clerk.token(ADA, HERE)) is not None
+        told[0].result(timeout=30)
+    (user,) = people_here()
+    if kind == "user.deleted":
+        assert user.deleted_at is not None
+    else:
+        assert user.email == "ada@new.example.org"
+    (row,) = kept()
+    assert (row.clerk_id, row.handled_at is not None) == ("", True)
 
 
 async def test_what_cannot_be_deleted_yet_is_shut_at_once_and_deleted_later(ada, clerk: ClerkDouble, monkeypatch):
