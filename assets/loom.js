@@ -84,6 +84,7 @@
     if (key === THEME) showTheme();
     if (key !== "loom:person-changed") return;
     sessionStorage.removeItem("token");
+    sessionStorage.removeItem("loom:sent");
     window.location.assign("/");
   });
 

@@ -8,7 +8,7 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from projectloom import routes
 from projectloom.components.controls import attrs, icon, icon_button, link, sandbox_badge
-from projectloom.components.islands import Alive, BalanceWatch
+from projectloom.components.islands import Alive, BalanceWatch, ConnectionNote
 from projectloom.components.palette import palette, palette_button
 from projectloom.components.receipt import receipt_dialog
 from projectloom.components.sidebar import mark, sidebar
@@ -122,10 +122,7 @@ def _moved() -> rx.Component:
 
 
 def _connection_note() -> rx.Component:
-    return rx.cond(
-        has_connection_errors,
-        rx.el.p("Connection lost. Reconnecting; nothing you asked for is lost.", class_name="strip", role="status"),
-    )
+    return ConnectionNote.create(lost=has_connection_errors)
 
 
 def _confirm_note() -> rx.Component:

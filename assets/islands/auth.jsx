@@ -2,6 +2,7 @@
 // then a full page load opens a fresh socket that carries it.
 import { useState } from "react";
 import { postJson } from "./backend.js";
+import { forgetSent } from "./sent.js";
 
 // Reflex finds what the server remembers of a tab by this key. It must not outlive the person: the next load would draw
 // the pages of whoever was here before, until the server has looked at the cookie. Other tabs hear of it (loom.js).
@@ -11,10 +12,12 @@ export const forgetPerson = () => {
 };
 
 /** The drafts of a person who leaves. */
-export const forgetDrafts = () =>
+export const forgetDrafts = () => {
   Object.keys(localStorage)
     .filter((key) => key.startsWith("loom:draft"))
     .forEach((key) => localStorage.removeItem(key));
+  forgetSent();
+};
 
 const WORDS = {
   in: { button: "Sign in", path: "/api/auth/sign-in", other: "Create an account", ask: "New here?", password: "current-password" },

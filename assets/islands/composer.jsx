@@ -1,14 +1,19 @@
 // The message field. It is uncontrolled: typing never waits for the server. The draft is kept per conversation in this
 // browser and told to the server only after a pause, for the estimate. So are the files that go with it. Enter sends with a keyboard and breaks the line
-// on touch screens; Send turns into Stop in the same place while a reply runs.
+// on touch screens; Send turns into Stop in the same place while a reply runs. What was sent is kept in this tab until the
+// server has answered for it.
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
+import { useAway } from "./connection.jsx";
 import { AttachButton, DropPlace, FileChips } from "./file-chips.jsx";
 import { attach, clear, detach, giveBack, moveTo, useFiles } from "./files.js";
 import { requestId } from "./request-id.js";
+import { forgetSent, keepSent, sentMessage } from "./sent.js";
 
 const PAUSE_MS = 400;
+// After this a message that the server has not answered for is given back.
+const OVERDUE_MS = 10_000;
 const MAX_HEIGHT_PX = 240;
 // What the server takes is counted in bytes; no character has more than four.
 const MAX_CHARS = 500_000;
@@ -143,7 +148,34 @@ function useAttaching(field, conversationId, limits, put) {
   return { files, trouble, setTrouble, add, paste, remove: (file) => detach(conversationId, file) };
 }
 
-export function Composer({ conversationId, ready, running, basis, returned, limits, onSend, onDraft, onStop, children }) {
+/** A message that was sent and perhaps never arrived stands in the field again, until the server says that it has it. */
+function useUnanswered(field, { conversationId, ready, running, away, taken }, put) {
+  const timer = useRef(0);
+  const [overdue, setOverdue] = useState(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    const sent = sentMessage();
+    if (!sent || sent.id !== taken) return;
+    forgetSent();
+    if (!sent.shown || sent.home !== conversationId || field.current.value !== sent.text) return;
+    clear(conversationId);
+    put("");
+  }, [taken]);
+  // Once the connection is lost, and wherever the page begins anew: it may have been loaded again, or the server started.
+  useEffect(() => {
+    const sent = sentMessage();
+    if (!ready || running || !sent || sent.shown || sent.home !== conversationId || sent.id === taken) return;
+    keepSent({ ...sent, shown: true });
+    giveBack(conversationId, sent.files);
+    put([sent.text, field.current.value].filter(Boolean).join("\n\n"));
+  }, [ready, running, away, overdue, conversationId]);
+  return () => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setOverdue((count) => count + 1), OVERDUE_MS);
+  };
+}
+
+export function Composer({ conversationId, ready, running, basis, returned, taken, lost, limits, onSend, onDraft, onStop, children }) {
   const field = useRef(null);
   const [hasText, setHasText] = useState(false);
   const putText = useRef(null);
@@ -163,6 +195,8 @@ export function Composer({ conversationId, ready, running, basis, returned, limi
     [keepDraft],
   );
   putText.current = put;
+  const away = useAway(lost);
+  const awaitAnswer = useUnanswered(field, { conversationId, ready, running, away, taken }, put);
   // A message that could not be sent comes back, unless something new was begun meanwhile.
   const returnedKey = returned?.key ?? 0;
   useEffect(() => {
@@ -180,12 +214,19 @@ export function Composer({ conversationId, ready, running, basis, returned, limi
     return () => window.removeEventListener("loom:fill", fill);
   }, [put]);
 
+  // Sent while there is no connection: it stays where it is, and goes as it stands there once there is one.
+  const [held, setHeld] = useState(false);
+  useEffect(() => setHeld(false), [conversationId]);
   // Sent before it is known which conversation this is: it goes as soon as it is.
   const early = useRef(false);
   const send = (event) => {
     event?.preventDefault();
     const text = field.current.value;
     if (running || busy || !(text.trim() || ids)) return;
+    if (away) {
+      setHeld(true);
+      return;
+    }
     if (!ready) {
       early.current = true;
       return;
@@ -195,7 +236,14 @@ export function Composer({ conversationId, ready, running, basis, returned, limi
       field.current.reportValidity();
       return;
     }
-    onSend?.(text, requestId(), ids ? ids.split(" ") : []);
+    // The same message once more, whether or not it came through before: by its id the server takes it once.
+    const before = sentMessage();
+    const same = before?.text === text && before.files.map((file) => file.id).join(" ") === ids;
+    const again = same && before.shown && before.home === conversationId;
+    const sent = { id: again ? before.id : requestId(), home: conversationId, text, files: attaching.files };
+    keepSent(sent);
+    awaitAnswer();
+    onSend?.(text, sent.id, ids ? ids.split(" ") : []);
     clear(conversationId);
     attaching.setTrouble("");
     put("");
@@ -205,6 +253,11 @@ export function Composer({ conversationId, ready, running, basis, returned, limi
     early.current = false;
     send();
   }, [ready]);
+  useEffect(() => {
+    if (away || !held) return;
+    setHeld(false);
+    send();
+  }, [away]);
   const onKeyDown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || onTouch()) return;
     event.preventDefault();
@@ -212,6 +265,9 @@ export function Composer({ conversationId, ready, running, basis, returned, limi
   };
   const onInput = () => {
     field.current.setCustomValidity("");
+    // What is being changed is not finished: it is sent when it is asked for again.
+    setHeld(false);
+    early.current = false;
     grow(field.current);
     setHasText(Boolean(field.current.value.trim()));
     keepDraft(false);
@@ -222,6 +278,9 @@ export function Composer({ conversationId, ready, running, basis, returned, limi
       <FileChips files={attaching.files} onRemove={attaching.remove} />
       <p className={attaching.trouble ? "file-trouble" : "sr-only"} role="alert" data-testid="file-trouble">
         {attaching.trouble}
+      </p>
+      <p className={held ? "held" : "sr-only"} role="status" data-testid="held">
+        {held ? "No connection. Your message is kept here and sent once there is one; change it to keep it back." : ""}
       </p>
       <textarea
         ref={field}

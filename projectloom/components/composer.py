@@ -3,6 +3,7 @@
 from typing import Any
 
 import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
 
 from projectloom import limits, routes
 from projectloom.attached import limits_in_words
@@ -43,6 +44,8 @@ def composer() -> rx.Component:
             running=ChatState.running,
             basis=_basis(),
             returned=ChatState.returned,
+            taken=ChatState.taken,
+            lost=has_connection_errors,
             limits=_LIMITS,
             on_send=ChatState.send,
             on_draft=lambda draft, files: EstimateState.consider(draft, files, ChatState.conversation_id, _basis()),

@@ -104,6 +104,8 @@ class Composer(rx.Component):
 
     ``ready`` once ``conversation_id`` is the one of this page, so that no draft of another is shown. The draft is told
     again whenever ``basis``, what its price rests on, changes.
+
+    ``taken`` is the id of the request that the server answered for last; ``lost`` while its socket has no connection.
     """
 
     library = "$/public/islands/composer.jsx"
@@ -114,6 +116,8 @@ class Composer(rx.Component):
     running: rx.Var[bool]
     basis: rx.Var[str]
     returned: rx.Var[object]
+    taken: rx.Var[str]
+    lost: rx.Var[bool]
     limits: rx.Var[dict[str, object]]
     on_send: rx.EventHandler[_message_with_files]
     on_draft: rx.EventHandler[_text_and_files]
@@ -125,6 +129,15 @@ class Alive(rx.Component):
 
     library = "$/public/islands/alive.jsx"
     tag = "Alive"
+
+
+class ConnectionNote(rx.Component):
+    """The strip that says that there is no connection: the browser's word, or that of the socket, which is ``lost``."""
+
+    library = "$/public/islands/connection.jsx"
+    tag = "ConnectionNote"
+
+    lost: rx.Var[bool]
 
 
 class Thread(rx.Component):

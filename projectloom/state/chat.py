@@ -74,6 +74,8 @@ class ChatState(rx.State):
     wall: str = ""
     trouble: str = ""
     returned: Returned = Returned()
+    taken: str = ""
+    """The id of the request that was answered for last: it became a turn, or was given back."""
     announcement: str = ""
     _turn_id: str = ""
     _just_created: str = ""
@@ -134,8 +136,10 @@ class ChatState(rx.State):
         try:
             started = await self._start(text, request_id, files)
         except LoomError as error:
+            self.taken = request_id
             yield self._give_back(text, rows, error)
             return
+        self.taken = request_id
         yield await self._follow(started)
 
     @handled
