@@ -24,7 +24,8 @@ app = rx.App(
     head_components=style.head(),
     html_lang=style.HTML_LANG,
     toaster=style.toaster(),
-    extra_app_wraps=around_every_page(),
+    # Nothing in the place of Reflex's own words and picture for a lost connection: ours are in template.py.
+    extra_app_wraps={(5, "Overlay"): lambda _: rx.fragment(), **around_every_page()},
 )
 app.register_lifespan_task(service.running)
 add_pages(app)

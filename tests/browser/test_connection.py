@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser import walks
+from tests.browser.website import Website
 from tests.browser.windows import Windows
 
 HELD = "sent once there is one"
@@ -109,3 +110,26 @@ def test_a_message_whose_answer_was_lost_is_not_given_back_to_be_sent_twice(page
     walks.await_end(page, replies=2)
     expect(page.get_by_test_id("question-text")).to_have_text([re.compile("Hello"), re.compile("Name a river")])
     expect(page.get_by_test_id("composer")).to_have_value("")
+
+
+def test_a_server_that_is_away_is_said_by_the_page_s_own_strip_alone(page: Page, windows: Windows, site: Website):
+    windows.expect_complaint("ERR_CONNECTION_RE")  # refused, or reset where something was being asked
+    windows.expect_complaint("WebSocket")
+    walks.join(page, mode="credits", dollars=10)
+    open_chat(page)
+    expect(page.get_by_text("Your conversations will be listed here.")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    site.kill()
+    lost = page.get_by_test_id("connection-lost")
+    expect(lost).to_be_visible()
+    page.get_by_test_id("composer").fill("Name a river")
+    page.get_by_test_id("composer").press("Enter")
+    expect(page.get_by_test_id("held")).to_contain_text(HELD)
+    # Reflex's own toast would have come with the second attempt.
+    page.wait_for_timeout(1_500)
+    expect(page.locator("[data-sonner-toast]")).to_have_count(0)
+    expect(page.locator(".lucide-wifi-off")).to_have_count(0)
+    site.start()
+    expect(lost).to_have_count(0, timeout=30_000)
+    walks.await_end(page)
+    expect(page.get_by_test_id("question-text")).to_have_text([re.compile("Name a river")])
