@@ -76,6 +76,23 @@
     },
   };
 
+  // The page that was asked for by who has to sign in first, in this tab. It is kept here and not in the address, so that
+  // no link of somebody else's decides where a sign-in leads; it is looked at all the same.
+  const NEXT = "loom:next";
+  const isOwn = (address) => /^\/(?![/\\])[^\\\s]*$/.test(address) && !/^\/sign-in(?![^/?#])/.test(address);
+  window.loomNext = {
+    keep() {
+      const { pathname, search, hash } = window.location;
+      if (isOwn(pathname + search + hash)) sessionStorage.setItem(NEXT, pathname + search + hash);
+    },
+    // Given once.
+    take() {
+      const kept = sessionStorage.getItem(NEXT) ?? "";
+      sessionStorage.removeItem(NEXT);
+      return isOwn(kept) ? kept : "/";
+    },
+  };
+
   if (wide.matches && remembered()) root.setAttribute("data-usage", "open");
 
   // Only other tabs hear this. Their key to what the server remembers of them goes, so that nothing of the person before
@@ -85,7 +102,7 @@
     if (key !== "loom:person-changed") return;
     sessionStorage.removeItem("token");
     sessionStorage.removeItem("loom:sent");
-    window.location.assign("/");
+    window.location.assign(window.loomNext.take());
   });
 
   // What is drawn before the page's scripts have run is pressed by quick people, and on a slow machine by all: nothing hears

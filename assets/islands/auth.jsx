@@ -38,8 +38,9 @@ export function AuthForm({ demonstration, minPassword }) {
     setNote("");
     const { ok, body } = await postJson(path, data);
     if (ok) {
+      const next = window.loomNext.take();
       forgetPerson();
-      window.location.assign("/");
+      window.location.assign(next);
       return;
     }
     setBusy("");
@@ -136,6 +137,7 @@ export async function leave() {
   if (!ok) return;
   forgetDrafts();
   forgetPerson();
+  window.loomNext.take();
   window.location.assign("/sign-in");
 }
 

@@ -23,6 +23,7 @@ from projectloom.workspace.identity import Person, identify, is_still
 
 SESSION_COOKIE = "loom_session"
 _ASK_CLERK = "window.loomAskClerk?.()"
+_KEEP_WANTED = "window.loomNext.keep()"
 
 
 class TokenState(rx.State):
@@ -101,11 +102,14 @@ def leave_for(address: str) -> Any:
 def explain(error: LoomError) -> Any:
     """What the page does about an error: whoever is not signed in goes to sign in, the rest is said in a toast.
 
-    That there is no such page stands on the page already. Where Clerk signs people in, only its script knows whether
+    The page they asked for is kept by their tab, which shows it once they have signed in. That there is no such page
+    stands on the page already. Where Clerk signs people in, only its script knows whether
     somebody is: it is asked for a fresh token.
     """
     if isinstance(error, Unauthorized):
-        return rx.redirect(SIGN_IN, replace=True) if settings().clerk is None else rx.call_script(_ASK_CLERK)
+        if settings().clerk is None:
+            return [rx.call_script(_KEEP_WANTED), rx.redirect(SIGN_IN, replace=True)]
+        return rx.call_script(_ASK_CLERK)
     return None if isinstance(error, NoSuchPage) else rx.toast.error(error.message)
 
 

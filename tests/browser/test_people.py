@@ -82,6 +82,47 @@ def test_private_pages_of_a_stranger_lead_to_sign_in_without_a_flash(page: Page)
     assert page.evaluate("sessionStorage.getItem('flashed')") is None
 
 
+def test_the_page_that_was_asked_for_is_shown_after_signing_in_or_up(page: Page, windows: Windows):
+    email = walks.join(windows.open())
+    page.goto("/statement?kind=purchases")
+    expect(page.get_by_test_id("sign-in-form")).to_be_visible()
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    page.reload()
+    page.get_by_test_id("email").fill(email)
+    page.get_by_test_id("password").fill(walks.PASSWORD)
+    page.get_by_test_id("sign-in-submit").click()
+    expect(page.get_by_test_id("account-email")).to_have_text(email)
+    expect(page).to_have_url(re.compile(r"/statement\?kind=purchases$"))
+    # Whoever leaves decides nothing for the next one.
+    page.get_by_test_id("sign-out").click()
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    walks.sign_in(page, email)
+    expect(page).to_have_url(re.compile(r"^http://[^/]+/$"))
+
+    newcomer = windows.open()
+    newcomer.goto("/settings")
+    expect(newcomer.get_by_test_id("sign-in-form")).to_be_visible()
+    walks.sign_up(newcomer)
+    expect(newcomer).to_have_url(re.compile("/settings$"))
+
+
+def test_a_sign_in_leads_to_pages_of_this_site_only(page: Page):
+    page.goto("/sign-in")
+    take = "kept => { sessionStorage.setItem('loom:next', kept); return window.loomNext.take(); }"
+    for kept in (
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "https://evil.example",
+        "/sign-in",
+        "javascript:1",
+    ):
+        assert page.evaluate(take, kept) == "/"
+    for kept in ("/settings#profile", "/c/cnv_1?at=msg_1", "/credits"):
+        assert page.evaluate(take, kept) == kept
+    assert page.evaluate("window.loomNext.take()") == "/"
+
+
 def test_somebody_else_s_conversation_is_not_there(page: Page, windows: Windows):
     walks.join(page, mode="credits", dollars=10)
     page.goto("/")
