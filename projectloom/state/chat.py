@@ -321,7 +321,7 @@ class ChatState(rx.State):
         self.fresh = await self._rows(user_id, view)
         self._take_in(view, self.fresh)
         if not self.running:
-            self.announcement = "The reply is complete."
+            self.announcement = _spoken(self.fresh)
 
     async def _rows(self, user_id: str, view: ThreadView) -> list[MessageRow]:
         turns = [message.turn_id for message in view.messages if message.turn_id]
@@ -338,3 +338,10 @@ class ChatState(rx.State):
         self._ids, self.forked, self.own_instructions = list(view.ids), view.forked, view.instructions
         live = next((row for row in reversed(rows) if row.live), None)
         self.running, self._turn_id = live is not None, live.turn_id if live else ""
+
+
+def _spoken(rows: list[MessageRow]) -> str:
+    """How the newest reply ended, for who hears the page: the note under it says why one did not finish."""
+    if rows and rows[-1].broken:
+        return f"The reply did not finish. {rows[-1].note}"
+    return "The reply is complete."

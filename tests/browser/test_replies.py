@@ -33,6 +33,7 @@ def test_stop_keeps_the_text_says_so_and_costs_less_than_was_held(page: Page, st
     expect(note).to_contain_text("¢ of at most")
     expect(page.get_by_test_id("send")).to_be_visible()
     walks.await_end(page)
+    expect(page.get_by_test_id("announcement")).to_contain_text("The reply did not finish. Stopped.")
     after = walks.reply(page).inner_text()
     assert after.startswith(before[:300])
     assert len(before) <= len(after) + 5 < 4_000
