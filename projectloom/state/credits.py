@@ -191,7 +191,7 @@ def _row(order: OrderView) -> PurchaseRow:
         credited=_credited(order),
         of=format_usd(order.credit_nanos) if order.taken_back_nanos else "",
         keeps=_keeps(order),
-        status="returning" if order.refund_pending else order.status,
+        status=_tone(order),
         status_words=_ON_ITS_WAY if order.refund_pending else _status(order),
         note=" ".join(_notes(order)),
         refundable=order.refundable,
@@ -228,7 +228,14 @@ def _lot(lot: LotView) -> LotRow:
 
 
 def _status(order: OrderView) -> str:
-    return _STATUS_WORDS.get(order.status, "Waiting for your bank" if order.waiting else "Not paid yet")
+    return _STATUS_WORDS.get(order.status, "Waiting for your bank" if order.waiting else "Not paid")
+
+
+def _tone(order: OrderView) -> str:
+    """What the colour beside the status is chosen by. A payment page that was left is nothing to be warned of."""
+    if order.refund_pending:
+        return "returning"
+    return "unpaid" if order.status == "pending" and not order.waiting else order.status
 
 
 def _notes(order: OrderView) -> list[str]:

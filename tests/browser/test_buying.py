@@ -104,6 +104,10 @@ def test_a_cancelled_purchase_says_so_and_another_can_be_begun(page: Page):
     walks.choose_on_payment_page(page, "cancel")
     expect(page.get_by_test_id("purchase-banner")).to_have_text("Purchase cancelled. You have not been charged.")
     assert walks.balance(page)["balanceUsd"] == "0.00"
+    # Among the purchases it is no warning either.
+    status = page.get_by_test_id("purchase").locator(".status")
+    expect(status).to_have_text("Not paid")
+    expect(status).to_have_class("status unpaid")
     page.get_by_test_id("buy-10").click()
     walks.choose_on_payment_page(page, "paid")
     expect(page.get_by_test_id("purchase-banner")).to_contain_text("Purchase complete. $10.00 was added")
