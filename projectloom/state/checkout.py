@@ -129,6 +129,9 @@ class PurchaseReturnState(rx.State):
     @rx.event
     def go_back(self, address: str):
         """Show the place that this tab was left at; a new chat where it knows none."""
+        if "purchase" not in self.router.url.query_parameters:
+            # They have gone on meanwhile, into the chat of what they sent for one.
+            return None
         return rx.redirect(routes.own_address(address) or routes.CHAT, replace=True)
 
     @rx.event(background=True)
