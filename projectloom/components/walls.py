@@ -4,13 +4,14 @@ import reflex as rx
 
 from projectloom import routes
 from projectloom.components.controls import attrs, icon, icon_button, link, sandbox_badge
-from projectloom.components.top_up import NOT_SOLD, no_overdraft_note, pack_buttons
+from projectloom.components.who_pays import buy_here, choose_payer, key_form, ways_to_go_on
 from projectloom.config import settings
 from projectloom.state.balance import BalanceState
 from projectloom.state.chat import ChatState
 from projectloom.state.checkout import PurchaseReturnState
+from projectloom.state.guide import GuideState
 from projectloom.state.models import ModelState
-from projectloom.state.preferences import PreferencesState
+from projectloom.state.preferences import PreferencesState, SettingsState
 
 
 def walls() -> rx.Component:
@@ -18,16 +19,59 @@ def walls() -> rx.Component:
     return rx.fragment(
         rx.match(
             ChatState.wall,
-            (
-                "credits",
-                rx.cond((PurchaseReturnState.tone != "completed") | BalanceState.nothing, _no_credits()),
-            ),
+            ("credits", "key", _unpaid()),
             ("packs", _packs()),
-            ("key", rx.cond(ModelState.advice != "", _no_key())),
             ("key_failed", _key_failed()),
             rx.fragment(),
         ),
         rx.cond(ChatState.trouble != "", _other()),
+    )
+
+
+def _unpaid() -> rx.Component:
+    """Nobody pays yet. Who does is chosen here, so that the message goes with one press once somebody can."""
+    refused = (ChatState.wall == "credits") & (PurchaseReturnState.tone != "completed")
+    return rx.cond(
+        PreferencesState.uses_credits,
+        rx.cond(refused | BalanceState.nothing, _no_credits(), _ready()),
+        rx.cond(
+            SettingsState.has_keys | GuideState.own,
+            rx.cond(SettingsState.has_keys & (ModelState.advice == ""), _ready(), _no_key()),
+            _nobody(),
+        ),
+    )
+
+
+def _ready() -> rx.Component:
+    return rx.cond(
+        ChatState.returned.text != "",
+        rx.el.p(
+            icon("circle-check", 14),
+            "All set. Your message goes when you press Send.",
+            class_name="note ready",
+            role="status",
+            custom_attrs=attrs("payer-ready"),
+        ),
+    )
+
+
+def _nobody() -> rx.Component:
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h3("Who pays for your replies?"),
+            sandbox_badge(),
+            rx.el.span(class_name="grow"),
+            _close(),
+            class_name="row",
+        ),
+        rx.el.p(
+            "Choose once; you can change it at any time in Settings.",
+            _where_kept(" Your message is kept below."),
+        ),
+        choose_payer(),
+        class_name="card wall",
+        role="alert",
+        custom_attrs=attrs("wall-payer"),
     )
 
 
@@ -51,7 +95,7 @@ def _no_credits() -> rx.Component:
             " does not cover a reply.",
             _where_kept(" Your message is kept below and waits until you are back."),
         ),
-        *ways_to_go_on(),
+        buy_here(),
         class_name="card wall",
         role="alert",
         custom_attrs=attrs("wall-credits"),
@@ -78,16 +122,7 @@ def _no_key() -> rx.Component:
     return rx.el.section(
         rx.el.div(rx.el.h3("Add your API key first"), rx.el.span(class_name="grow"), _close(), class_name="row"),
         rx.el.p(ModelState.advice, _where_kept(" Your message is kept below.")),
-        rx.el.div(
-            link(
-                "Add a key in Settings",
-                to=routes.SETTINGS,
-                class_name="button primary",
-                custom_attrs=attrs("to-add-key"),
-            ),
-            *([_use_credits()] if settings().sells_credits else []),
-            class_name="row wrap",
-        ),
+        key_form(),
         class_name="card wall",
         role="alert",
         custom_attrs=attrs("wall-key"),
@@ -122,16 +157,6 @@ def _use_credits() -> rx.Component:
         on_click=[PreferencesState.set_api_key_mode("credits"), ModelState.load, ChatState.dismiss_trouble],
         custom_attrs=attrs("use-credits"),
     )
-
-
-def ways_to_go_on() -> list[rx.Component]:
-    """What somebody without credits can do: buy some, or on a server that sells none pay with keys of their own."""
-    if settings().sells_credits:
-        return [pack_buttons(), no_overdraft_note()]
-    to_settings = link(
-        "Use your own API keys", to=routes.SETTINGS, class_name="button primary", custom_attrs=attrs("to-own-keys")
-    )
-    return [rx.el.p(NOT_SOLD, class_name="quiet"), rx.el.div(to_settings, class_name="row wrap")]
 
 
 def ways_past(wall: rx.Var[str] | str, trouble: rx.Var[str] | str) -> rx.Component:

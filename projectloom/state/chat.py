@@ -131,6 +131,7 @@ class ChatState(rx.State):
         if self.running or not (text.strip() or files):
             return
         rows = await self._file_rows(files)
+        (await self.get_state(PurchaseReturnState)).leading_back = False
         self._ask(text, rows)
         yield
         try:

@@ -109,6 +109,8 @@ class PurchaseReturnState(rx.State):
 
     message: str = ""
     tone: str = ""
+    leading_back: bool = False
+    """The place that was left for the payment is about to be shown; whoever sends a message meanwhile stays with it."""
     _said_at: datetime = NEVER
 
     @handled
@@ -123,15 +125,17 @@ class PurchaseReturnState(rx.State):
         else:
             self._grow_old()
             return None
+        self.leading_back = True
         back = rx.call_script("window.loomPlace.address()", callback=PurchaseReturnState.go_back)
         return [back, BalanceState.refresh]
 
     @rx.event
     def go_back(self, address: str):
         """Show the place that this tab was left at; a new chat where it knows none."""
-        if "purchase" not in self.router.url.query_parameters:
+        if not self.leading_back or "purchase" not in self.router.url.query_parameters:
             # They have gone on meanwhile, into the chat of what they sent for one.
             return None
+        self.leading_back = False
         return rx.redirect(routes.own_address(address) or routes.CHAT, replace=True)
 
     @rx.event(background=True)

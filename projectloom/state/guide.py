@@ -15,6 +15,11 @@ from projectloom.workspace.preferences import save_provider_key
 from projectloom.workspace.provider_keys import try_provider_key
 
 
+def _to_the_message() -> Any:
+    """What was being written goes with one press now. On a phone the keyboard would cover what has just been said."""
+    return rx.call_script("matchMedia('(pointer: coarse)').matches || document.getElementById('composer')?.focus()")
+
+
 class GuideState(rx.State):
     """``own``: the person said that they pay with keys of their own, and has yet to paste one."""
 
@@ -32,7 +37,7 @@ class GuideState(rx.State):
     def choose_credits(self):
         """Pay with credits."""
         self.own, self.trouble = False, ""
-        return [PreferencesState.set_api_key_mode("credits"), ModelState.load]
+        return [PreferencesState.set_api_key_mode("credits"), ModelState.load, _to_the_message()]
 
     @handled
     async def paste(self, form: dict[str, Any]):
@@ -44,15 +49,17 @@ class GuideState(rx.State):
         except LoomError as error:
             self.trouble = error.message
         self.trying = False
-        yield [SettingsState.load, ModelState.load]
+        yield [SettingsState.load, ModelState.load, *([] if self.trouble else [_to_the_message()])]
 
     @handled
     async def practise(self):
-        """Keep a key that the sandbox's stand-in takes."""
+        """Keep keys that the sandbox's stand-ins take, so that every model answers."""
         if not settings().sandbox_on:
             raise NotFound
-        await self._keep(f"sk-ant-practice-{secrets.token_hex(8)}")
-        return [SettingsState.load, ModelState.load]
+        self.own, self.trouble = True, ""
+        for beginning in ("sk-ant-practice", "sk-practice"):
+            await self._keep(f"{beginning}-{secrets.token_hex(8)}")
+        return [PreferencesState.set_api_key_mode("own"), SettingsState.load, ModelState.load, _to_the_message()]
 
     async def _keep(self, key: str) -> None:
         user_id = (await signed_in(self)).user_id

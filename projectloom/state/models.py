@@ -67,7 +67,9 @@ class ModelState(rx.State):
             more=[row for row in rows if not row.intent],
             cheaper_told=chosen.cheaper_told,
         )
-        self._show(self.model or chosen.default_model)
+        # Who never chose a model, and pastes the key of another provider, is answered by one that it opens.
+        unchosen = chosen.default_model is None and self.model in {row.id for row in rows if row.missing}
+        self._show(None if unchosen else self.model or chosen.default_model)
 
     @handled
     async def pick(self, model_id: str):

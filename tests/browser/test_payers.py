@@ -19,10 +19,9 @@ def test_own_keys_are_asked_for_kept_out_of_sight_and_pay_without_any_charge(pag
     page.goto("/")
     expect(page.get_by_test_id("first-step")).to_be_visible()
     walks.send(page, draft)
-    wall = page.get_by_test_id("wall-key")
-    expect(wall).to_contain_text("Add your API key first")
+    expect(page.get_by_test_id("wall-payer")).to_be_visible()
     expect(page.get_by_test_id("composer")).to_have_value(draft)
-    wall.get_by_test_id("to-add-key").click()
+    page.goto("/settings")
 
     expect(page.get_by_test_id("mode-own")).to_be_checked()
     page.get_by_test_id("key-anthropic").fill(KEY)

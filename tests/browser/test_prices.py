@@ -100,9 +100,9 @@ def test_a_change_of_payer_renews_the_price(page: Page):
     walks.join(page)
     page.goto("/")
     walks.send(page, "Hello")
-    wall = page.get_by_test_id("wall-key")
+    wall = page.get_by_test_id("wall-payer")
     expect(price(page)).to_have_text(DRAFT_PRICE)
-    wall.get_by_test_id("use-credits").click()
+    wall.get_by_test_id("begin-credits").click()
     expect(page.get_by_test_id("balance-pill")).to_have_text("$0.00")
     expect(price(page)).to_contain_text(REFUSED)
 
