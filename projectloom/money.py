@@ -2,7 +2,7 @@
 
 One US dollar is 1,000,000,000 nanos. Every amount in the books is an ``int`` of nanos and no float ever touches one:
 cents exist only where Stripe is spoken to, ``Decimal`` only where token rates are multiplied. People see text made by
-:func:`format_usd`.
+:func:`format_usd`, or :func:`format_exact` where nothing may be rounded.
 """
 
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
@@ -43,6 +43,15 @@ def usd_string(nanos: int) -> str:
     whole, fraction = divmod(abs(nanos), NANOS_PER_USD)
     digits = f"{fraction:09d}".rstrip("0").ljust(2, "0")
     return f"{sign}{whole}.{digits}"
+
+
+def format_exact(nanos: int) -> str:
+    """Every digit of an amount as a person reads it, two decimals at least: ``"$1,026.996954"``.
+
+    What is left of credit is told so: rounded, it would not fall by what a reply costs, and might be more than it is.
+    """
+    whole, _, fraction = usd_string(abs(nanos)).partition(".")
+    return f"{'-' if nanos < 0 else ''}${int(whole):,}.{fraction}"
 
 
 def format_usd(nanos: int) -> str:

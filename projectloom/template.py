@@ -7,6 +7,7 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from projectloom import routes
+from projectloom.components.balance_card import figure
 from projectloom.components.controls import attrs, icon, icon_button, link, sandbox_badge
 from projectloom.components.islands import Alive, BalanceWatch, ConnectionNote
 from projectloom.components.palette import palette, palette_button
@@ -92,15 +93,11 @@ def _balance() -> rx.Component:
         PreferencesState.loaded & PreferencesState.uses_credits & BalanceState.loaded,
         rx.el.span(
             link(
-                BalanceState.amount,
+                figure(),
                 key=BalanceState.amount,
                 to=routes.CREDITS,
                 class_name=rx.cond(BalanceState.low, "balance-pill num low", "balance-pill num"),
-                title=rx.cond(
-                    BalanceState.exact != "",
-                    rx.Var.create(f"Your credit balance, exactly {BalanceState.exact}"),
-                    "Your credit balance",
-                ),
+                title="Your credit balance",
                 custom_attrs=attrs("balance-pill", rx.Var.create(f"Credit balance {BalanceState.amount}")),
             ),
             rx.cond(BalanceState.moved.by != "", _moved()),

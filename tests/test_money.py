@@ -8,6 +8,7 @@ from projectloom.money import (
     NANOS_PER_CENT,
     NANOS_PER_USD,
     ceil_nanos,
+    format_exact,
     format_usd,
     from_cents,
     from_usd,
@@ -57,6 +58,20 @@ def test_the_decimal_string_is_the_exact_amount(amount: int):
     assert Decimal(text) * NANOS_PER_USD == amount
     assert "E" not in text.upper()
     assert len(text.rpartition(".")[2]) in range(2, 10)
+
+
+@given(nanos)
+@example(26_996_954_000)
+def test_what_is_shown_exactly_is_the_amount_itself(amount: int):
+    text = format_exact(amount)
+    assert shown(text) == to_usd(amount)
+    assert len(text.rpartition(".")[2]) >= 2
+
+
+def test_a_balance_is_read_in_thousands_and_never_rounded_up():
+    assert format_exact(26_996_954_000) == "$26.996954"
+    assert format_exact(1_234_567 * NANOS_PER_USD + 999_999_999) == "$1,234,567.999999999"
+    assert format_exact(27 * NANOS_PER_USD) == "$27.00"
 
 
 @given(st.integers(min_value=NANOS_PER_CENT, max_value=2**63 - 1))

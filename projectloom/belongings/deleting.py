@@ -27,7 +27,7 @@ from projectloom.errors import CreditLeft, InvalidInput, NotFound, RepliesRunnin
 from projectloom.ledger.accounts import lock_accounts, read_balances
 from projectloom.mails.models import MailOut
 from projectloom.metering.models import OPEN_STATES, Turn
-from projectloom.money import Nanos, format_usd
+from projectloom.money import Nanos, format_exact
 from projectloom.workspace.identity import forget_person
 
 BOOKS = frozenset(
@@ -137,7 +137,7 @@ def _allow(left: Left, *, give_up_credit: bool) -> None:
         raise RepliesRunning
     if left.credit_nanos and not give_up_credit:
         raise CreditLeft(
-            f"You have {format_usd(left.credit_nanos)} of credit. Take purchases back on the credits page first, or "
+            f"You have {format_exact(left.credit_nanos)} of credit. Take purchases back on the credits page first, or "
             "say that you give the credit up.",
             credit_nanos=left.credit_nanos,
         )

@@ -31,23 +31,18 @@ def _card() -> rx.Component:
 
 
 def amount() -> rx.Component:
-    """The amount, in the error colour when low and in use, and every digit where rounding hides some."""
-    return rx.el.div(
-        rx.el.p(
-            BalanceState.amount,
-            key=BalanceState.amount,
-            class_name=rx.cond(BalanceState.low & PreferencesState.uses_credits, "amount num low", "amount num"),
-            custom_attrs=attrs("balance-amount"),
-        ),
-        rx.cond(
-            BalanceState.exact != "",
-            rx.el.p(
-                "Exactly ",
-                rx.el.span(BalanceState.exact, class_name="num", custom_attrs=attrs("balance-exact")),
-                class_name="quiet",
-            ),
-        ),
+    """The amount, in the error colour when low and in use."""
+    return rx.el.p(
+        figure(),
+        key=BalanceState.amount,
+        class_name=rx.cond(BalanceState.low & PreferencesState.uses_credits, "amount num low", "amount num"),
+        custom_attrs=attrs("balance-amount"),
     )
+
+
+def figure() -> rx.Component:
+    """The balance to its last digit. What is finer than cents stands back, and still falls by what a reply costs."""
+    return rx.fragment(BalanceState.cents, rx.el.span(BalanceState.finer, class_name="finer"))
 
 
 def balance_notes() -> rx.Component:

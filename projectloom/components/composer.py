@@ -70,7 +70,7 @@ def _basis() -> rx.Var[str]:
     """All that an estimate rests on besides the draft, named in one text: when it changes, the price is asked anew."""
     return rx.Var.create(
         f"{ChatState.conversation_id} {ChatState.path_name} {ModelState.model} {PreferencesState.api_key_mode} "
-        f"{BalanceState.amount} {BalanceState.exact} {BalanceState.held} "
+        f"{BalanceState.amount} {BalanceState.held} "
         f"{rx.cond(ChatState.running, 'running', 'resting')}"
     )
 

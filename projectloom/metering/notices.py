@@ -11,7 +11,7 @@ from projectloom.mails.models import MailKind
 from projectloom.mails.outbox import put_mail
 from projectloom.metering.caps import Cap, caps_of
 from projectloom.metering.key_caps import key_caps_of
-from projectloom.money import format_usd
+from projectloom.money import format_exact, format_usd
 
 CAP_ALERT_PERCENTS = (50, 80, 100)
 
@@ -32,9 +32,9 @@ def tell_low_balance(session: Session, *, user_id: str, charged_nanos: int) -> N
         user_id=user_id,
         to=to,
         kind=MailKind.LOW_BALANCE,
-        subject=f"{format_usd(left)} of credit left",
+        subject=f"{format_exact(left)} of credit left",
         body=(
-            f"Your balance is {format_usd(left)}. When it is used up, replies on credits stop until you add more.\n\n"
+            f"Your balance is {format_exact(left)}. When it is used up, replies on credits stop until you add more.\n\n"
             f"Your credits: {settings().public_url}{routes.CREDITS}\n"
         ),
         dedupe_key=f"low_balance:{user_id}:{now():%Y-%m-%d}",

@@ -5,7 +5,7 @@ import reflex as rx
 from projectloom import routes
 from projectloom.db import in_thread
 from projectloom.metering.ahead import Ahead, what_lies_ahead
-from projectloom.money import format_usd
+from projectloom.money import format_exact, format_usd
 from projectloom.state.session import handled, signed_in
 from projectloom.state.words import roughly, sentence
 
@@ -42,7 +42,7 @@ def ahead_words(found: Ahead) -> str:
     if found.cap is not None:
         used = f"{format_usd(found.left_nanos)} is left of {found.cap.title} of {format_usd(found.cap.limit_nanos)}."
         return f"{used} {found.cap.renewal}"
-    left = f"Your balance of {format_usd(found.left_nanos)}"
+    left = f"Your balance of {format_exact(found.left_nanos)}"
     if found.questions is None:
         return f"{left} will soon be used up."
     if found.questions < 1:

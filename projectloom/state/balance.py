@@ -12,7 +12,7 @@ import reflex as rx
 from projectloom.billing.balance import read_balance
 from projectloom.db import in_thread
 from projectloom.limits import LOW_BALANCE_NANOS, MIN_AVAILABLE_NANOS, MOVED_SECONDS
-from projectloom.money import format_usd, usd_string
+from projectloom.money import format_exact, format_usd
 from projectloom.state.changes import show
 from projectloom.state.session import handled, signed_in
 
@@ -29,12 +29,14 @@ class Moved:
 class BalanceState(rx.State):
     """Amounts of the signed-in person's credit account. ``nothing``: not even the shortest reply is covered.
 
-    ``exact`` is set where the rounded amount hides digits. ``known`` is what other tabs are told, and told apart by.
+    ``amount`` is exact, so that it falls by what a reply costs; ``cents`` are its digits down to cents, ``finer`` the
+    rest. ``known`` is what other tabs are told, and told apart by.
     """
 
     loaded: bool = False
     amount: str = ""
-    exact: str = ""
+    cents: str = ""
+    finer: str = ""
     known: str = ""
     moved: Moved = Moved()
     low: bool = False
@@ -51,20 +53,21 @@ class BalanceState(rx.State):
         """Read the balance again. The account is opened at first sight."""
         person = await signed_in(self)
         balance = await in_thread(read_balance, person.user_id)
-        exact = f"${usd_string(balance.posted_nanos)}"
         self._move(balance.posted_nanos)
-        amount = format_usd(balance.posted_nanos)
+        amount = format_exact(balance.posted_nanos)
+        finer_from = amount.index(".") + 3
         show(
             self,
             loaded=True,
             amount=amount,
-            exact=exact if exact != amount.replace(",", "") else "",
-            known=f"{exact} {balance.frozen_nanos} {balance.debt_nanos}",
+            cents=amount[:finer_from],
+            finer=amount[finer_from:],
+            known=f"{amount} {balance.frozen_nanos} {balance.debt_nanos}",
             low=balance.posted_nanos < LOW_BALANCE_NANOS,
             nothing=balance.available_nanos < MIN_AVAILABLE_NANOS,
             held=format_usd(balance.held_nanos) if balance.held_nanos else "",
-            debt=format_usd(balance.debt_nanos) if balance.debt_nanos else "",
-            frozen=format_usd(balance.frozen_nanos) if balance.frozen_nanos else "",
+            debt=format_exact(balance.debt_nanos) if balance.debt_nanos else "",
+            frozen=format_exact(balance.frozen_nanos) if balance.frozen_nanos else "",
             spent=format_usd(balance.spent_nanos),
         )
 

@@ -7,7 +7,7 @@ import reflex as rx
 from projectloom.belongings.deleting import delete_everything, what_is_left
 from projectloom.db import in_thread
 from projectloom.errors import LoomError
-from projectloom.money import format_usd
+from projectloom.money import format_exact
 from projectloom.state.session import handled, signed_in
 
 # Everything that this browser keeps of the person goes, also in its other tabs, and their session at Clerk.
@@ -29,7 +29,7 @@ class BelongingsState(rx.State):
     async def ask(self):
         """Open the dialog with what is left."""
         left = await in_thread(what_is_left, (await signed_in(self)).user_id)
-        self.credit = format_usd(left.credit_nanos) if left.credit_nanos else ""
+        self.credit = format_exact(left.credit_nanos) if left.credit_nanos else ""
         self.asking, self.trouble = True, ""
 
     @rx.event

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 
+from projectloom.money import NANOS_PER_USD, format_usd
 from tests.browser import walks
 from tests.browser.test_screens import assert_fits
 from tests.browser.windows import PHONE, Windows
@@ -78,7 +79,11 @@ def test_every_tab_shows_the_balance_that_a_reply_in_one_of_them_leaves(page: Pa
     cost = page.get_by_test_id("reply-cost").inner_text()
     expect(page.get_by_test_id("balance-moved")).to_have_text(f"\N{MINUS SIGN}{cost}")
     left = walks.balance(page)["balanceUsd"]
-    expect(shown.get_by_test_id("balance-exact")).to_have_text(f"${left}")
+    expect(shown.get_by_test_id("balance-amount")).to_have_text(f"${left}")
+    expect(page.get_by_test_id("balance-pill")).to_have_text(f"${left}")
+    # By the same figure, in sight: what is shown before, less what is shown of the cost, is what is shown after.
+    fallen = Decimal("10.00") - walks.dollars(page.get_by_test_id("balance-pill").inner_text())
+    assert format_usd(int(fallen * NANOS_PER_USD)) == cost
 
 
 def test_the_activity_does_not_scroll_sideways_on_a_phone(windows: Windows):

@@ -61,7 +61,7 @@ def test_sign_up_buy_25_chat_and_the_balance_falls_by_exactly_the_cost(page: Pag
     assert abs(shown - cost) <= cost / 100
 
     exact = Decimal("27.00") - cost
-    expect(panel.get_by_test_id("balance-exact")).to_have_text(f"${exact}")
+    expect(panel.get_by_test_id("balance-amount")).to_have_text(f"${exact}")
     found = walks.balance(page)
     assert (Decimal(found["balanceUsd"]), Decimal(found["lifetimeSpentUsd"]), found["held"]) == (exact, cost, 0)
     [(taken,)] = site.ask_books(
