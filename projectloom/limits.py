@@ -385,6 +385,9 @@ LONG_CHAT_NANOS = 30_000_000
 USUAL_REPLIES = 50
 USUAL_LOOKED_AT = 500
 USUAL_LEAST_REPLIES = 5
+# How long replies are in tokens before a person has had any: from a third of a page to a page. They count as six more
+# of the person's own, so that a first one or two decide nothing by themselves.
+TYPICAL_REPLIES_TOKENS = (250, 250, 350, 350, 750, 750)
 # Less than this is never dear, whatever is usual.
 DEAR_NANOS = 10_000_000
 # A cheaper model is pointed out for a plain short question that it answers for so many times less.

@@ -85,6 +85,7 @@ class PastReply:
     funding: Funding = Funding.CREDITS
     conversation_id: str | None = None
     api_key_id: str | None = None
+    output_tokens: int = 3
 
 
 def have_asked(person: str, replies: Iterable[PastReply]) -> None:
@@ -145,7 +146,7 @@ def _add_rows(rows: dict[type[SQLModel], list[dict[str, Any]]], person: str, rep
         cache_read_tokens=2,
         cache_write_5m_tokens=0,
         cache_write_1h_tokens=0,
-        output_tokens=3,
+        output_tokens=reply.output_tokens,
         reasoning_tokens=0,
         estimated=False,
         provider_cost_nanos=reply.nanos,

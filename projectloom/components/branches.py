@@ -75,7 +75,7 @@ def chat_foot() -> rx.Component:
         rx.cond(
             ChatState.total != "",
             link(
-                "This chat: ",
+                rx.el.span("This chat: ", class_name="roomy-only"),
                 rx.el.span(ChatState.total, class_name="num"),
                 to=rx.Var.create(f"{routes.ACTIVITY}?range=all_time&conversation={ChatState.conversation_id}"),
                 class_name="link calm",
@@ -87,9 +87,10 @@ def chat_foot() -> rx.Component:
             ChatState.forked,
             rx.el.button(
                 icon("git-branch", 13),
-                "Branches",
+                rx.el.span("Branches", class_name="narrow-sr-only"),
                 type="button",
                 class_name="link",
+                title="The map of all branches",
                 on_click=MapState.open,
                 custom_attrs=attrs("open-map"),
             ),

@@ -55,7 +55,7 @@ def composer() -> rx.Component:
             rx.cond(
                 (EstimateState.cheaper != "") & (EstimateState.basis == _basis()),
                 _cheaper(),
-                rx.el.span("Models can be wrong. Check what matters."),
+                rx.el.span("Models can be wrong.", rx.el.span(" Check what matters.", class_name="roomy-only")),
             ),
             instructions_offer(),
             chat_foot(),
@@ -77,19 +77,47 @@ def _basis() -> rx.Var[str]:
 
 def _estimate() -> rx.Component:
     """The draft's price. Where there is none, or it rests on what is no more so, the price of the model's page."""
+    terms: Any = EstimateState.terms
     return rx.cond(
         (EstimateState.text != "") & (EstimateState.basis == _basis()),
-        _line(
-            EstimateState.text,
-            rx.match(
-                EstimateState.tone,
-                ("none", rx.fragment(" ", more_credit("offer"))),
-                ("capped", rx.fragment(" ", link("Change your caps", to=routes.SETTINGS, class_name="link"))),
-                rx.fragment(),
+        rx.cond(
+            terms.length() > 0,
+            _range(),
+            _line(
+                EstimateState.text,
+                rx.match(
+                    EstimateState.tone,
+                    ("none", rx.fragment(" ", more_credit("offer"))),
+                    ("capped", rx.fragment(" ", link("Change your caps", to=routes.SETTINGS, class_name="link"))),
+                    rx.fragment(),
+                ),
+                tone=EstimateState.tone,
             ),
-            tone=EstimateState.tone,
         ),
-        _line(ModelState.price, tone="calm"),
+        _line(rx.el.span(ModelState.price), tone="calm", short=ModelState.page),
+    )
+
+
+def _range() -> rx.Component:
+    """What is usual, short and calm. The most that it can come to is one press away, where a thumb finds it too."""
+    terms: Any = EstimateState.terms
+    return rx.fragment(
+        rx.el.span(EstimateState.text, EstimateState.compared, class_name="sr-only", role="status"),
+        rx.el.details(
+            rx.el.summary(
+                EstimateState.text,
+                rx.el.span(EstimateState.compared, class_name="roomy-only"),
+                class_name=rx.Var.create(f"estimate {EstimateState.tone}"),
+                title=terms[1],
+                custom_attrs=attrs("estimate"),
+            ),
+            rx.el.div(
+                rx.foreach(terms, rx.el.p),
+                class_name="menu-list estimate-terms",
+                custom_attrs=attrs("estimate-terms"),
+            ),
+            class_name="menu estimate-menu",
+        ),
     )
 
 
@@ -97,11 +125,11 @@ def _cheaper() -> rx.Component:
     """In the place of a line that is always there, so that nothing moves when it comes and goes."""
     return rx.el.span(
         rx.el.button(
-            EstimateState.cheaper,
+            rx.el.span(EstimateState.cheaper),
             type="button",
             class_name="link",
             on_click=EstimateState.take_cheaper,
-            custom_attrs=attrs("take-cheaper"),
+            custom_attrs=attrs("take-cheaper", data_short=EstimateState.cheaper_short),
         ),
         icon_button(
             "x",
@@ -116,7 +144,11 @@ def _cheaper() -> rx.Component:
     )
 
 
-def _line(*words: Any, tone: rx.Var[str] | str) -> rx.Component:
+def _line(*words: Any, tone: rx.Var[str] | str, short: Any = None) -> rx.Component:
+    """Words in the place of the price; on a phone the ``short`` ones stand for them."""
     return rx.el.span(
-        *words, class_name=rx.Var.create(f"estimate {tone}"), role="status", custom_attrs=attrs("estimate")
+        *words,
+        class_name=rx.Var.create(f"estimate {tone}"),
+        role="status",
+        custom_attrs=attrs("estimate", **({} if short is None else {"data_short": short})),
     )

@@ -38,12 +38,12 @@ def instructions_offer() -> rx.Component:
     return rx.cond(
         ChatState.instructions == "",
         rx.el.button(
-            "Add instructions",
+            rx.el.span("Add instructions"),
             type="button",
             class_name="link",
             title="Tell the model something before every message of this chat",
             on_click=InstructionsState.open,
-            custom_attrs=attrs("instructions-open", data_command="instructions"),
+            custom_attrs=attrs("instructions-open", data_command="instructions", data_short="Instructions"),
         ),
     )
 

@@ -29,7 +29,11 @@ def model_picker() -> rx.Component:
     """The button with the model's name, and the list it opens. Arrow keys travel the list, Esc closes it."""
     return rx.el.details(
         rx.el.summary(
-            rx.el.span(rx.cond(ModelState.label != "", ModelState.label, "Model"), class_name="ellipsis"),
+            rx.el.span(
+                rx.el.span(rx.cond(ModelState.label != "", ModelState.label, "Model")),
+                class_name="ellipsis",
+                custom_attrs={"data-short": ModelState.short},
+            ),
             icon("chevron-down", 14),
             class_name="picker-button",
             title=ModelState.price,

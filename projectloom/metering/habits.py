@@ -1,5 +1,6 @@
 """What a person's own questions cost as they ask them: what is usual for them, and how far an amount reaches.
 
+How long the replies to them are decides what the next one will usually cost.
 It rests on the latest replies that they asked for here by themselves. Programs with keys of theirs have other habits,
 and what cost nothing says nothing about a price.
 """
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from sqlalchemy import Subquery
 from sqlmodel import Session, col, select
 
 from projectloom import limits
@@ -20,6 +22,10 @@ from projectloom.pricing import PriceCard, PricedModel, typical_page_cost
 
 # So many of a hundred questions cost no more than what still counts as usual.
 _USUAL_PERCENT = 90
+# One reply in five is shorter than what is usually told, and one in five longer.
+_SHORT_PERCENT, _MIDDLE_PERCENT, _LONG_PERCENT = 20, 50, 80
+# And no further from the one in the middle than so many times shorter or longer.
+_WIDEST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,17 @@ class Usual:
     average_nanos: Nanos
     most_nanos: Nanos
     """Nine in ten cost no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long replies usually are, in tokens of output."""
+
+    short: int
+    middle: int
+    long: int
+    own: bool
+    """The person's own say so; else they are what is typical for anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +63,38 @@ def usual_of(session: Session, *, user_id: str, funding: str) -> Usual | None:
     costs = sorted(_costs(session, user_id, funding))
     if len(costs) < limits.USUAL_LEAST_REPLIES:
         return None
-    place = (len(costs) * _USUAL_PERCENT + 99) // 100 - 1
-    return Usual(Nanos(-(-sum(costs) // len(costs))), Nanos(costs[place]))
+    return Usual(Nanos(-(-sum(costs) // len(costs))), Nanos(_of_hundred(costs, _USUAL_PERCENT)))
+
+
+def _of_hundred(ordered: Sequence[int], percent: int) -> int:
+    """What so many of a hundred do not exceed."""
+    return ordered[(len(ordered) * percent + 99) // 100 - 1]
+
+
+def recent_lengths(session: Session, *, user_id: str, source: str) -> list[tuple[str, int]]:
+    """The models and lengths of the latest replies that a person asked for by themselves, the latest first.
+
+    Looks at no more records than :func:`usual_of`, however many there are.
+    """
+    latest = _latest(user_id)
+    query = (
+        select(latest.c.model, latest.c.output_tokens)
+        .where(latest.c.source == source, latest.c.api_key_id.is_(None), latest.c.output_tokens > 0)
+        .order_by(latest.c.created_at.desc())
+        .limit(limits.USUAL_REPLIES)
+    )
+    return [(model, int(tokens)) for model, tokens in session.exec(query).all()]
+
+
+def lengths_with(model_id: str, recent: Sequence[tuple[str, int]]) -> Lengths:
+    """How long this model's replies usually are for whom had these; where it gave too few, those of all models."""
+    by_model = [tokens for model, tokens in recent if model == model_id]
+    own = by_model if len(by_model) >= limits.USUAL_LEAST_REPLIES else [tokens for _, tokens in recent]
+    ordered = sorted([*own, *limits.TYPICAL_REPLIES_TOKENS])
+    short, middle, long = (_of_hundred(ordered, at) for at in (_SHORT_PERCENT, _MIDDLE_PERCENT, _LONG_PERCENT))
+    # Of whom some replies are a line and some a book, a range that had both would say nothing.
+    short, long = max(short, middle // _WIDEST), min(long, middle * _WIDEST)
+    return Lengths(short, middle, long, own=len(own) >= limits.USUAL_LEAST_REPLIES)
 
 
 def reach(user_id: str, amounts_nanos: Sequence[int]) -> Reach:
@@ -82,13 +129,7 @@ def _usual_model(card: PriceCard, chosen: str | None) -> PricedModel:
 
 def _costs(session: Session, user_id: str, funding: str) -> list[int]:
     """What the latest questions cost. Not more than so many records are looked at, however many programs have asked."""
-    latest = (
-        select(UsageRecord)
-        .where(UsageRecord.user_id == user_id)
-        .order_by(col(UsageRecord.created_at).desc())
-        .limit(limits.USUAL_LOOKED_AT)
-        .subquery()
-    )
+    latest = _latest(user_id)
     paid = latest.c.charged_nanos if funding == Funding.CREDITS else latest.c.provider_cost_nanos
     query = (
         select(paid)
@@ -97,3 +138,13 @@ def _costs(session: Session, user_id: str, funding: str) -> list[int]:
         .limit(limits.USUAL_REPLIES)
     )
     return [int(cost) for cost in session.exec(query).all()]
+
+
+def _latest(user_id: str) -> Subquery:
+    return (
+        select(UsageRecord)
+        .where(UsageRecord.user_id == user_id)
+        .order_by(col(UsageRecord.created_at).desc())
+        .limit(limits.USUAL_LOOKED_AT)
+        .subquery()
+    )

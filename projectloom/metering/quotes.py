@@ -23,8 +23,9 @@ from projectloom.errors import (
     UnknownModel,
 )
 from projectloom.metering.cards import VersionedCard, current_card
-from projectloom.metering.habits import usual_of
+from projectloom.metering.habits import Lengths, lengths_with, recent_lengths, usual_of
 from projectloom.metering.models import Funding
+from projectloom.metering.own_key_caps import without_markup
 from projectloom.metering.payers import model_and_key, payer_of
 from projectloom.metering.prompts import check_messages, likely_of
 from projectloom.metering.requests import TurnRequest, asked_of
@@ -55,8 +56,8 @@ _OBSTACLES = (
     CreditsUnavailable,
 )
 
-# A typical reply, for the lower end of the range. The upper end is the hold's exact bound.
-TYPICAL_REPLY_TOKENS = 350
+# The smaller models that would do are compared by a reply of this length.
+_COMPARED_TOKENS = 350
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,18 @@ class Cheaper:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An honest range: ``likely`` for a typical reply, ``at_most`` for the longest that may come."""
+    """What is usual, from ``low`` to ``high``, and ``at_most`` for the longest reply that may come: what is held."""
 
     funding: str
+    low_nanos: Nanos
     likely_nanos: Nanos
+    high_nanos: Nanos
     at_most_nanos: Nanos
     max_output_tokens: int
     clamped: bool
     """The balance covers only a shorter reply."""
+    by_habit: bool = False
+    """What is usual rests on how long replies to this person were."""
     obstacle: Obstacle | None = None
     """Why it could not be sent now; the error's code."""
     obstacle_words: str = ""
@@ -127,7 +132,8 @@ def estimate(
     with reading() as session:
         message = Draft(draft, files, instructions)
         asking = asking_of(session, user_id, conversation_id, message, place, pictures=False)
-        found = _estimated(session, _request(user_id, model_id, conversation_id, asking))
+        recent = recent_lengths(session, user_id=user_id, source="chat")
+        found = _estimated(session, _request(user_id, model_id, conversation_id, asking), recent)
         usual = usual_of(session, user_id=user_id, funding=found.funding)
         card = current_card(session).card
     dear = usual is not None and found.likely_nanos > max(usual.most_nanos, limits.DEAR_NANOS)
@@ -151,30 +157,33 @@ def retry_estimates(
     found: list[tuple[str, Estimate]] = []
     with reading() as session:
         asking = asking_again(session, user_id, conversation_id, question_id, pictures=False)
+        recent = recent_lengths(session, user_id=user_id, source="chat")
         for model_id in models:
             with suppress(UnknownModel):
-                found.append((model_id, _estimated(session, _request(user_id, model_id, conversation_id, asking))))
+                request = _request(user_id, model_id, conversation_id, asking)
+                found.append((model_id, _estimated(session, request, recent)))
     return found
 
 
 def estimate_request(request: TurnRequest) -> Estimate:
     """What a request of the product's own would cost now. Errors as in :func:`estimate`."""
     with reading() as session:
-        return _estimated(session, request)
+        recent = recent_lengths(session, user_id=request.user_id, source=request.source)
+        return _estimated(session, request, recent)
 
 
 def _request(user_id: str, model_id: str, conversation_id: str | None, asking: Asking) -> TurnRequest:
     return TurnRequest(user_id, model_id, asking.messages, conversation_id, place=asking.place)
 
 
-def _estimated(session: Session, request: TurnRequest) -> Estimate:
+def _estimated(session: Session, request: TurnRequest, recent: Sequence[tuple[str, int]]) -> Estimate:
     versioned = current_card(session)
     funding = payer_of(session, request)
     try:
         check_messages(request.messages)
         model, has_key = _model(session, request, versioned, funding)
         asked = asked_of(request, versioned, model, funding)
-        return _estimate(asked, terms_of(session, asked), has_key=has_key)
+        return _estimate(asked, terms_of(session, asked), lengths_with(model.id, recent), has_key=has_key)
     except _OBSTACLES as error:
         return _blocked(funding, error)
 
@@ -197,7 +206,7 @@ def _cheaper(card: PriceCard, model_id: str, asking: Asking) -> Cheaper | None:
     prompt = likely_of(chosen.provider, asking.messages)
     if len(draft) > limits.CHEAPER_DRAFT_CHARS or prompt > limits.CHEAPER_PROMPT_TOKENS or "```" in draft:
         return None
-    typical = Usage(input_tokens=prompt, output_tokens=TYPICAL_REPLY_TOKENS)
+    typical = Usage(input_tokens=prompt, output_tokens=_COMPARED_TOKENS)
     costs = {
         model: charge(card, model.id, typical) for model in card.chat_models() if model.provider == chosen.provider
     }
@@ -207,22 +216,32 @@ def _cheaper(card: PriceCard, model_id: str, asking: Asking) -> Cheaper | None:
     return Cheaper(best, costs[chosen] // costs[best])
 
 
-def _estimate(asked: Asked, terms: Terms, *, has_key: bool) -> Estimate:
+def _estimate(asked: Asked, terms: Terms, lengths: Lengths, *, has_key: bool) -> Estimate:
     provider = asked.model.provider
     past = likely_of(provider, asked.messages[:-1])
     prompt = past + likely_of(provider, asked.messages[-1:])
-    typical = Usage(input_tokens=prompt, output_tokens=min(TYPICAL_REPLY_TOKENS, terms.max_output_tokens))
-    longest = Usage(input_tokens=prompt, output_tokens=terms.max_output_tokens)
-    card, model_id = asked.versioned.card, asked.model.id
+    card = asked.versioned.card
+    if asked.funding == Funding.OWN_KEY:
+        # Nothing is added to what a provider bills to the person's own key.
+        card = without_markup(card)
+
+    def cost(output_tokens: int) -> Nanos:
+        shown = min(output_tokens, terms.max_output_tokens)
+        return charge(card, asked.model.id, Usage(input_tokens=prompt, output_tokens=shown))
+
+    most = terms.hold_nanos or cost(terms.max_output_tokens)
     return Estimate(
         funding=asked.funding,
-        likely_nanos=charge(card, model_id, typical),
-        at_most_nanos=terms.hold_nanos or charge(card, model_id, longest),
+        low_nanos=min(cost(lengths.short), most),
+        likely_nanos=min(cost(lengths.middle), most),
+        high_nanos=min(cost(lengths.long), most),
+        at_most_nanos=most,
+        by_habit=lengths.own,
         max_output_tokens=terms.max_output_tokens,
         clamped=terms.clamped,
         capped=terms.capped,
         obstacle=None if has_key else "missing_api_key",
-        past_nanos=charge(card, model_id, Usage(input_tokens=past)),
+        past_nanos=charge(card, asked.model.id, Usage(input_tokens=past)),
     )
 
 
@@ -230,6 +249,8 @@ def _blocked(funding: Funding, error: LoomError) -> Estimate:
     obstacle = error.code
     return Estimate(
         funding,
+        ZERO,
+        ZERO,
         ZERO,
         ZERO,
         0,

@@ -47,7 +47,7 @@ def price_words(found: Estimate) -> str:
         return "This model needs an API key that you have not saved."
     if found.obstacle is not None:
         return found.obstacle_words
-    return about(found.likely_nanos, found.at_most_nanos)
+    return about(found.low_nanos, found.high_nanos)
 
 
 class AssistState(rx.State):

@@ -9,11 +9,12 @@ from projectloom import limits
 from projectloom.db import in_thread
 from projectloom.errors import LoomError
 from projectloom.metering.quotes import Cheaper, Estimate, estimate
+from projectloom.money import format_exact
 from projectloom.state.changes import show
 from projectloom.state.chat import ChatState
-from projectloom.state.models import ModelState
+from projectloom.state.models import ModelState, short_label
 from projectloom.state.session import handled, signed_in
-from projectloom.state.words import about, cents, words_in
+from projectloom.state.words import about, cents, usually, words_in
 
 # What no choice of money helps with: the prompt itself, or the model, has to be another.
 _CANNOT = ("no_pictures", "too_large", "prompt_too_long")
@@ -32,19 +33,24 @@ class EstimateState(ChatState):
     """
 
     text: str = ""
+    compared: str = ""
+    """What is usual for this person, where this costs more."""
+    terms: list[str] = []
+    """What a range means and the most that it can come to; empty where the text says all."""
     tone: str = "calm"
     basis: str = ""
     long_chat: str = ""
     """What each message costs for what was said before it, where that is much."""
     cheaper: str = ""
     """The model that would do for far less, and what choosing it saves, in words."""
+    cheaper_short: str = ""
     cheaper_label: str = ""
     _cheaper_id: str = ""
 
     @handled
     async def consider(self, draft: str, files: list[str], conversation_id: str, basis: str):
         """The draft, its files, or what its price rests on, has changed."""
-        show(self, text="", tone="calm", basis=basis, long_chat="", cheaper="")
+        show(self, text="", compared="", terms=[], tone="calm", basis=basis, long_chat="", cheaper="")
         models = await self.get_state(ModelState)
         if not (draft.strip() or files) or not (model := models.model):
             return
@@ -86,6 +92,7 @@ class EstimateState(ChatState):
         if found is not None:
             self._cheaper_id, self.cheaper_label = found.model.id, found.model.label
             self.cheaper = f"About {found.times} × cheaper with {found.model.label}"
+            self.cheaper_short = f"{found.times} × cheaper: {short_label(found.model.label)}"
 
     def _say(self, found: Estimate) -> None:
         if found.past_nanos >= limits.LONG_CHAT_NANOS:
@@ -100,6 +107,18 @@ class EstimateState(ChatState):
             what = "cap" if found.capped else "balance"
             self.text, self.tone = f"Your {what} covers a reply of {words_in(found.max_output_tokens)}.", "short"
         else:
-            self.text, self.tone = about(found.likely_nanos, found.at_most_nanos), "calm"
+            self.text, self.tone = about(found.low_nanos, found.high_nanos), "calm"
             if found.usual_nanos is not None:
-                self.text, self.tone = f"{self.text}, usually {cents(found.usual_nanos)} ¢", "dear"
+                self.compared, self.tone = f", usually {cents(found.usual_nanos)} ¢", "dear"
+            self.terms = _terms(found)
+
+
+def _terms(found: Estimate) -> list[str]:
+    """What the short words beside Send stand for: what is usual and by what, and the most that it can come to."""
+    range_ = usually(found.low_nanos, found.high_nanos)
+    by = "by the length of your latest replies" if found.by_habit else "for a reply of up to a page"
+    most = format_exact(found.at_most_nanos)
+    if found.funding == "credits":
+        held = "So much is held while it is written; what it does not need is yours again."
+        return [f"Usually {range_}, {by}.", f"At most {most}. {held}"]
+    return [f"Usually {range_}, {by}.", f"At most {most}, which the provider bills to your own key."]

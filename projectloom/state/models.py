@@ -48,7 +48,11 @@ class ModelState(rx.State):
     more: list[ModelRow] = []
     model: str = ""
     label: str = ""
+    short: str = ""
+    """The label where there is little room."""
     price: str = ""
+    page: str = ""
+    """The price where there is little room."""
     advice: str = ""
     cheaper_told: bool = True
     """Whether a cheaper model is pointed out where it would do."""
@@ -102,7 +106,20 @@ class ModelState(rx.State):
         rows = [*self.first, *self.more]
         usable = [row for row in rows if not row.missing] or rows
         row = next((row for row in rows if row.id == wanted), usable[0])
-        show(self, model=row.id, label=row.label, price=sentence(f"{row.price} a page"), advice=row.advice)
+        show(
+            self,
+            model=row.id,
+            label=row.label,
+            short=short_label(row.label),
+            price=sentence(f"{row.price} a page"),
+            page=row.exact.removeprefix("About "),
+            advice=row.advice,
+        )
+
+
+def short_label(label: str) -> str:
+    """A model's name without that of its family, where there is little room: ``"Sonnet 5.5"``."""
+    return label.removeprefix("Claude ")
 
 
 async def model_labels() -> dict[str, str]:

@@ -125,7 +125,7 @@ def price_words(found: Estimate) -> str:
     """What asking may cost, in words, or that it is not covered."""
     if found.obstacle:
         return _NOT_NOW.get(found.obstacle, "not covered now")
-    words = about(found.likely_nanos, found.at_most_nanos)
+    words = about(found.low_nanos, found.high_nanos)
     return f"{words}, {words_in(found.max_output_tokens)} at most" if found.clamped else words
 
 

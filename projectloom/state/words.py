@@ -37,12 +37,25 @@ def cents(nanos: int) -> str:
     return f"{rounded.normalize():f}"
 
 
-def about(likely_nanos: int, at_most_nanos: int) -> str:
-    """What a reply may cost, said before it is sent: ``"About 0.1–1.2 ¢"``, or in dollars from a dollar up."""
-    if at_most_nanos >= NANOS_PER_USD:
-        return f"About {format_usd(likely_nanos)}–{format_usd(at_most_nanos).removeprefix('$')}"
-    low, high = cents(likely_nanos), cents(at_most_nanos)
-    return f"About {high} ¢" if low == high else f"About {low}–{high} ¢"
+def usually(low_nanos: int, high_nanos: int) -> str:
+    """A range that is no promise: ``"0.4–1.2 ¢"``, or in dollars from a dollar up."""
+    if high_nanos >= NANOS_PER_USD:
+        return f"{format_usd(low_nanos)}–{format_usd(high_nanos).removeprefix('$')}"
+    low, high = _rough_cents(low_nanos), _rough_cents(high_nanos)
+    return f"{high} ¢" if low == high else f"{low}–{high} ¢"
+
+
+def about(low_nanos: int, high_nanos: int) -> str:
+    """What a reply usually costs, said before it is sent: ``"About 0.4–1.2 ¢"``."""
+    return f"About {usually(low_nanos, high_nanos)}"
+
+
+def _rough_cents(nanos: int) -> str:
+    """As :func:`cents`; below one cent with one figure, since more would say more than anybody knows."""
+    value = Decimal(nanos) / NANOS_PER_CENT
+    if not value or value >= 1:
+        return cents(nanos)
+    return f"{value.quantize(Decimal(1).scaleb(value.adjusted()), rounding=ROUND_HALF_EVEN).normalize():f}"
 
 
 def together(charged_nanos: int, by_own_keys_nanos: int) -> str:

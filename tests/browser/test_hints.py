@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import walks
 from tests.browser.website import Website
-from tests.browser.windows import PHONE, Windows
+from tests.browser.windows import DESK, PHONE, Windows
 
 pytestmark = pytest.mark.browser
 
@@ -109,6 +109,37 @@ def test_a_price_stands_out_only_above_what_is_usual_for_this_person(page: Page,
     expect(price).to_have_class("estimate dear")
     page.get_by_test_id("composer").fill(SHORT)
     expect(price).to_have_class("estimate calm")
+
+
+def test_the_most_that_a_reply_can_cost_is_one_press_from_what_it_usually_does_and_is_what_is_held(page: Page):
+    walks.join(page, mode="credits", dollars=10)
+    page.goto("/")
+    page.get_by_test_id("composer").fill("Compare tea and coffee")
+    price = page.get_by_test_id("estimate")
+    expect(price).to_have_text(re.compile(r"^About [\d.]+–[\d.]+ ¢$"))
+    low, high = (float(one) for one in re.findall(r"[\d.]+", price.inner_text()))
+    assert high <= 4 * low
+    price.press("Enter")
+    terms = page.get_by_test_id("estimate-terms")
+    expect(terms).to_contain_text(re.compile(r"^Usually [\d.]+–[\d.]+ ¢, for a reply of up to a page\."))
+    [most] = re.findall(r"At most (\$[\d.]+\d)\.", terms.inner_text())
+    page.keyboard.press("Escape")
+    expect(terms).not_to_be_visible()
+    page.get_by_test_id("send").click()
+    walks.await_end(page)
+    assert walks.read_receipt(page)["Held at most"] == most
+
+
+@pytest.mark.parametrize("device", [DESK, PHONE], ids=["1280", "390"])
+def test_nothing_moves_when_a_cheaper_model_is_pointed_out(windows: Windows, device: dict):
+    page = windows.open(**device)
+    walks.join(page, mode="credits", dollars=10)
+    page.goto("/")
+    expect(page.get_by_test_id("estimate")).to_contain_text("a page")
+    before = page.locator(".composer").bounding_box()
+    page.get_by_test_id("composer").fill(SHORT)
+    expect(page.get_by_test_id("cheaper")).to_be_visible()
+    assert page.locator(".composer").bounding_box() == before
 
 
 def test_a_pack_says_how_far_it_goes_for_this_person(page: Page, site: Website):
@@ -214,6 +245,20 @@ def test_on_a_phone_a_chat_has_room_for_its_name_and_nothing_is_wider_than_the_s
     pick(page, DEAR)
     page.get_by_test_id("composer").fill("Which rivers cross Europe?")
     expect(page.get_by_test_id("cheaper")).to_be_visible()
+    for line in (page.locator(".composer-row"), page.locator(".under-composer")):
+        assert line.evaluate("one => one.scrollWidth <= one.clientWidth")
+        parts = line.locator(":scope > *:visible").all()
+        boxes = [box for part in parts if (box := part.bounding_box()) and box["height"] > 1]
+        middles = [box["y"] + box["height"] / 2 for box in boxes]
+        assert max(middles) - min(middles) < 3, "one line"
+        assert all(box["height"] <= 40 for box in boxes), "nothing breaks"
+    name = page.get_by_test_id("model-picker").locator(".ellipsis")
+    assert name.evaluate("one => one.scrollWidth <= one.clientWidth"), "the name of the model is cut off"
+    page.get_by_test_id("estimate").tap()
+    expect(page.get_by_test_id("estimate-terms")).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_test_id("estimate-terms")).to_contain_text(re.compile(r"At most \$0\.\d+\."))
+    page.get_by_test_id("estimate").tap()
+    expect(page.get_by_test_id("estimate-terms")).not_to_be_visible()
     page.get_by_test_id("send").tap()
     walks.await_end(page)
     title = page.get_by_role("heading", level=1)

@@ -1,19 +1,31 @@
 """What is usual for a person, how far an amount reaches for them, and what is told before it stops them."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import Session
 
 from projectloom.accounts.preferences import store_preference
 from projectloom.clock import now
-from projectloom.db import transaction
+from projectloom.db import reading, transaction
+from projectloom.metering import quotes
 from projectloom.metering.ahead import what_lies_ahead
 from projectloom.metering.caps import set_caps
-from projectloom.metering.habits import reach
+from projectloom.metering.cards import current_card
+from projectloom.metering.habits import reach, recent_lengths, usual_of
 from projectloom.metering.models import CapScope, Funding
 from projectloom.metering.quotes import estimate, offers
 from projectloom.money import from_cents, from_usd
+from projectloom.pricing import charge
+from projectloom.tokens import Usage
 from projectloom.workspace.api_keys import create_key
-from projectloom.workspace.preferences import save_provider_key
+from projectloom.workspace.preferences import save_provider_key, set_api_key_mode
 from projectloom.workspace.provider_keys import limit_provider_key
+from tests.conversations.plans import plans_of
 from tests.metering.conftest import World
 from tests.spending import PastReply, have_asked, spend
 
@@ -78,6 +90,114 @@ async def test_a_draft_is_dear_only_above_what_is_usual_for_this_person(world):
         for _ in range(20):
             spend(w.person, 30 * CENT)
         assert estimate(w.person, DEAR, None, long_draft).usual_nanos is None
+
+
+def replied(person: str, *lengths: int, **more) -> None:
+    """Replies of so many tokens came, paid by an own key, the last one just now."""
+    moment = now()
+    replies = [
+        PastReply(
+            moment - timedelta(minutes=len(lengths) - number),
+            CENT,
+            funding=Funding.OWN_KEY,
+            output_tokens=length,
+            **more,
+        )
+        for number, length in enumerate(lengths)
+    ]
+    have_asked(person, replies)
+
+
+def output_cost(tokens: int) -> int:
+    """What so many tokens of a reply cost with the dear model, which is priced by the million."""
+    with reading() as session:
+        card = current_card(session).card
+    return charge(card, DEAR, Usage(output_tokens=tokens))
+
+
+async def test_for_somebody_new_a_range_is_what_typical_replies_cost(world):
+    async with world() as w:
+        told = estimate(w.person, DEAR, None, "Hello")
+        assert not told.by_habit
+        assert 0 <= told.low_nanos - output_cost(250) < CENT // 100
+        assert 0 <= told.high_nanos - output_cost(700) < CENT // 100
+        assert told.low_nanos < told.likely_nanos < told.high_nanos < told.at_most_nanos
+
+
+async def test_a_range_is_what_replies_as_long_as_ones_own_cost_and_never_more_than_is_held(world):
+    async with world() as w:
+        replied(w.person, *range(1_000, 2_000, 25))
+        told = estimate(w.person, DEAR, None, "Hello")
+        assert told.by_habit
+        assert output_cost(1_000) < told.low_nanos < output_cost(1_300)
+        assert output_cost(1_700) < told.high_nanos < output_cost(2_000)
+        assert told.high_nanos <= 2 * told.low_nanos, "a range that is of use"
+        assert estimate(w.person, DEAR, None, "Hello", files=()).at_most_nanos == told.at_most_nanos
+        replied(w.person, *[60_000] * 50)
+        told = estimate(w.person, DEAR, None, "Hello")
+        assert told.low_nanos <= told.likely_nanos <= told.high_nanos <= told.at_most_nanos
+
+
+async def test_a_first_reply_or_two_decide_no_range_by_themselves(world):
+    async with world() as w:
+        new = estimate(w.person, DEAR, None, "Hello")
+        replied(w.person, 4)
+        assert estimate(w.person, DEAR, None, "Hello") == new
+
+
+async def test_a_range_stays_of_use_where_some_replies_are_a_line_and_some_a_book(world):
+    async with world() as w:
+        replied(w.person, *[5, 400, 9_000] * 6)
+        told = estimate(w.person, DEAR, None, "Hello")
+        assert told.by_habit
+        assert told.low_nanos < output_cost(400) < told.high_nanos <= 4 * told.low_nanos
+
+
+async def test_how_long_replies_are_is_taken_from_the_same_model_where_it_gave_some(world):
+    async with world() as w:
+        replied(w.person, *[3_000] * 20, model=DEAR)
+        replied(w.person, *[30] * 20, model=CHEAP)
+        assert estimate(w.person, DEAR, None, "Hello").low_nanos > output_cost(1_400)
+        assert (
+            estimate(w.person, CHEAP, None, "Hello").high_nanos < estimate(w.person, DEAR, None, "Hello").low_nanos / 50
+        )
+
+
+async def test_replies_to_programs_and_the_agent_say_nothing_about_how_long_the_next_one_is(world):
+    async with world(mode="own", nanos=0) as w:
+        key = create_key(w.person, "A program")
+        replied(w.person, *[9_000] * 10, api_key_id=key.key.id)
+        replied(w.person, *[9_000] * 10, source="agent")
+        assert not estimate(w.person, DEAR, None, "Hello").by_habit
+
+
+async def test_no_markup_is_told_of_what_a_provider_bills_to_an_own_key(world, monkeypatch: pytest.MonkeyPatch):
+    async with world() as w:
+        plain = estimate(w.person, DEAR, None, "Hello")
+        with reading() as session:
+            version = current_card(session)
+        dearer = replace(version, card=replace(version.card, markup_percent=Decimal(50)))
+        monkeypatch.setattr(quotes, "current_card", lambda _session: dearer)
+        assert estimate(w.person, DEAR, None, "Hello").high_nanos > plain.high_nanos
+        set_api_key_mode(w.person, "own")
+        assert estimate(w.person, DEAR, None, "Hello").high_nanos == plain.high_nanos
+
+
+async def test_what_is_usual_is_read_by_an_index_that_ends_after_so_many_records(world, books: Engine):
+    async with world() as w:
+        replied(w.person, *[300] * 5)
+        for recent in (
+            lambda session: recent_lengths(session, user_id=w.person, source="chat"),
+            lambda session: usual_of(session, user_id=w.person, funding=Funding.OWN_KEY),
+        ):
+            [plan] = plans_of(books, lambda read=recent: _reading(read))
+            assert "ix_usage_records_user_id_created_at" in plan
+            assert "Seq Scan" not in plan
+
+
+def _reading(read: Callable[[Session], object]) -> None:
+    with reading() as session:
+        read(session)
 
 
 async def test_a_cheaper_model_is_named_for_a_plain_short_question_alone(world):

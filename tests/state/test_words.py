@@ -3,7 +3,7 @@
 import pytest
 
 from projectloom.money import from_cents
-from projectloom.state.words import amount_words, reads_words, roughly
+from projectloom.state.words import about, amount_words, reads_words, roughly
 
 CENT = from_cents(1)
 
@@ -25,6 +25,22 @@ CENT = from_cents(1)
 )
 def test_a_small_amount_is_said_as_people_say_it(nanos: int, words: str):
     assert amount_words(nanos) == words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (CENT * 38 // 100, CENT * 114 // 100, "About 0.4–1.1 ¢"),
+        (CENT * 12 // 10, CENT * 34 // 10, "About 1.2–3.4 ¢"),
+        (CENT * 4 // 1_000, CENT * 9 // 1_000, "About 0.004–0.009 ¢"),
+        (CENT * 12, CENT * 38, "About 12–38 ¢"),
+        (CENT * 52 // 100, CENT * 53 // 100, "About 0.5 ¢"),
+        (CENT * 80, CENT * 120, "About $0.80–1.20"),
+        (0, 0, "About 0 ¢"),
+    ],
+)
+def test_a_range_is_said_with_no_more_figures_than_anybody_knows(low: int, high: int, words: str):
+    assert about(low, high) == words
 
 
 def test_more_never_sounds_like_less():
