@@ -52,7 +52,7 @@ export function TreeMap({ rows, onTravel }) {
               onClick={() => onTravel?.(index)}
             >
               <span className="ellipsis">{row.words}</span>
-              <span className="quiet">{row.about + (row.shown ? " · shown" : "")}</span>
+              <span className="quiet ellipsis">{row.about + (row.shown ? " · shown" : "")}</span>
             </button>
           </li>
         ))}

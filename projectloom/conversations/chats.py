@@ -192,6 +192,13 @@ def read_beginnings(session: Session, *, conversation_id: str, ids: Sequence[str
     return {message_id: " ".join(words.split()) for message_id, words in session.exec(query).all()}
 
 
+def read_turns(session: Session, *, conversation_id: str) -> dict[str, str]:
+    """The turns that wrote a conversation's replies, by message. The caller has found it for its owner."""
+    query = select(Message.id, Message.turn_id)
+    query = query.where(Message.conversation_id == conversation_id, col(Message.turn_id).is_not(None))
+    return {message_id: turn_id for message_id, turn_id in session.exec(query).all() if turn_id}
+
+
 def show_branch(session: Session, *, user_id: str, conversation_id: str, message_id: str) -> None:
     """From now on show the branch with this message. Raises NotFound as the finders do."""
     row = find_conversation(session, user_id=user_id, conversation_id=conversation_id)

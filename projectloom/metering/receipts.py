@@ -164,6 +164,33 @@ def receipts_of(user_id: str, turn_ids: Sequence[str]) -> dict[str, Receipt]:
         return {turn.id: _receipt(session, turn, record) for turn, record in session.exec(query).all()}
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What tells one reply from another at a glance."""
+
+    model: str
+    completion: str | None
+    """None while it runs."""
+    cost_nanos: Nanos
+    """Whoever paid."""
+
+
+def outlines_of_conversation(user_id: str, conversation_id: str) -> dict[str, Outline]:
+    """Every reply of a person's conversation, by turn, in one read."""
+    paid = case(
+        (col(Turn.funding) == Funding.OWN_KEY, col(UsageRecord.provider_cost_nanos)),
+        else_=col(UsageRecord.charged_nanos),
+    )
+    query = (
+        select_columns(col(Turn.id), col(Turn.model), col(Turn.completion), func.coalesce(paid, 0))
+        .join(UsageRecord, col(UsageRecord.turn_id) == col(Turn.id), isouter=True)
+        .where(col(Turn.user_id) == user_id, col(Turn.conversation_id) == conversation_id)
+    )
+    with reading() as session:
+        rows = session.connection().execute(query).all()
+    return {turn_id: Outline(model, completion, Nanos(cost)) for turn_id, model, completion, cost in rows}
+
+
 def cost_of_conversation(user_id: str, conversation_id: str) -> tuple[Nanos, Nanos]:
     """What all replies of a conversation cost together, in every branch: from credit, and by the person's own keys."""
     own = case((col(UsageRecord.funding) == Funding.OWN_KEY, col(UsageRecord.provider_cost_nanos)), else_=0)

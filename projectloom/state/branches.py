@@ -3,6 +3,7 @@
 Messages are named by their position on the path that the page shows; which messages these are, the server knows.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import reflex as rx
@@ -11,12 +12,14 @@ from projectloom import routes
 from projectloom.db import in_thread
 from projectloom.errors import LoomError, NotFound
 from projectloom.metering.quotes import estimate, retry_estimates
+from projectloom.metering.receipts import Outline, outlines_of_conversation
 from projectloom.metering.send import ask_again, send_message
+from projectloom.money import format_usd
 from projectloom.rates import Act
 from projectloom.state.chat import ChatState
 from projectloom.state.conversations import ConversationsState
 from projectloom.state.files import file_rows
-from projectloom.state.models import ModelState
+from projectloom.state.models import ModelState, model_labels, short_label
 from projectloom.state.session import counted, handled, signed_in
 from projectloom.state.thread import price_words
 from projectloom.state.words import count_of
@@ -178,8 +181,12 @@ class MapState(ChatState):
         """Read the branches and show them."""
         person = await signed_in(self)
         found = await in_thread(chats.read_map, person.user_id, self.conversation_id)
+        replies = await in_thread(outlines_of_conversation, person.user_id, self.conversation_id)
+        labels = await model_labels()
         self._ends = [stretch.last_id for stretch in found]
-        self.rows = [_map_row(stretch) for stretch in found]
+        self.rows = [
+            _map_row(stretch, [replies[one] for one in stretch.turn_ids if one in replies], labels) for stretch in found
+        ]
         self.map_shown = True
 
     @handled
@@ -198,12 +205,31 @@ class MapState(ChatState):
         self.map_shown = False
 
 
-def _map_row(stretch: chats.Stretch) -> MapRow:
+_ENDINGS = {"stopped": "Stopped", "partial": "Cut off", "failed": "Failed", None: "Being written"}
+
+
+def _map_row(stretch: chats.Stretch, replies: Sequence[Outline], labels: Mapping[str, str]) -> MapRow:
     return MapRow(
         words=stretch.words.lstrip("#>*-` ") or ("No text came." if stretch.role == "assistant" else ""),
-        about=f"{'Reply' if stretch.role == 'assistant' else 'You asked'} · "
-        f"{count_of(stretch.count, 'message', 'messages')}",
+        about=" · ".join(
+            [
+                *(["You asked"] if stretch.role == "user" else [] if replies else ["Reply"]),
+                *reply_words(replies, labels),
+                *([] if stretch.count == 1 else [count_of(stretch.count, "message", "messages")]),
+            ]
+        ),
         depth=stretch.depth,
         parent=-1 if stretch.parent is None else stretch.parent,
         shown=stretch.shown,
     )
+
+
+def reply_words(replies: Sequence[Outline], labels: Mapping[str, str]) -> list[str]:
+    """What tells a stretch's replies from others: who wrote the first one, how it ended, and what all of them cost."""
+    if not replies:
+        return []
+    first, models = replies[0], {one.model for one in replies}
+    others = f" and {count_of(len(models) - 1, 'other', 'others')}" if len(models) > 1 else ""
+    ending = [] if first.completion == "complete" else [_ENDINGS[first.completion]]
+    cost = format_usd(sum(one.cost_nanos for one in replies))
+    return [short_label(labels.get(first.model, first.model)) + others, cost, *ending]

@@ -84,6 +84,8 @@ class Stretch:
     parent: int | None
     """The stretch that it follows, by its place in the list."""
     shown: bool
+    turn_ids: tuple[str, ...] = ()
+    """Of its replies, the oldest first."""
 
 
 def read_page(
@@ -229,8 +231,18 @@ def read_map(user_id: str, conversation_id: str) -> list[Stretch]:
             here = len(found) - 1
             waiting += [(one, depth + 1, here) for one in reversed(following)]
         words = chats.read_beginnings(session, conversation_id=conversation_id, ids=[run[0] for run, _, _ in found])
+        turns = chats.read_turns(session, conversation_id=conversation_id)
         return [
-            Stretch(tree.nodes[run[0]].role, words.get(run[0], ""), len(run), run[-1], depth, parent, run[0] in shown)
+            Stretch(
+                role=tree.nodes[run[0]].role,
+                words=words.get(run[0], ""),
+                count=len(run),
+                last_id=run[-1],
+                depth=depth,
+                parent=parent,
+                shown=run[0] in shown,
+                turn_ids=tuple(turns[one] for one in run if one in turns),
+            )
             for run, depth, parent in found
         ]
 

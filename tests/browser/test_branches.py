@@ -86,6 +86,23 @@ def test_the_map_shows_all_branches_and_travels_by_keyboard_and_a_branch_begins_
     expect(page.get_by_test_id("question-text")).to_have_text([re.compile("Hello")])
 
 
+def test_the_map_tells_replies_to_one_question_apart_by_model_cost_and_how_they_ended(page: Page):
+    begin(page, walks.LONG)
+    first, cost = page.get_by_test_id("reply-model").inner_text(), page.get_by_test_id("reply-cost").inner_text()
+    page.get_by_test_id("retry").click()
+    page.locator("[data-answers='claude-haiku-5-5']").click()
+    walks.await_length(page, 400)
+    page.get_by_test_id("stop").click()
+    expect(page.get_by_test_id("reply-note")).to_contain_text("Stopped.")
+    page.get_by_test_id("open-map").click()
+    stretches = page.get_by_test_id("map-stretch")
+    expect(stretches).to_have_count(3)
+    question, whole, stopped = stretches.all()
+    expect(question).to_contain_text("You asked")
+    expect(whole).to_contain_text(f"{first.removeprefix('Claude ')} · {cost}")
+    expect(stopped).to_contain_text(re.compile(r"Haiku 5\.5 · \$0\.0\d+ · Stopped · shown$"))
+
+
 def test_a_network_that_is_cut_in_the_middle_of_a_reply_and_comes_back_loses_nothing(page: Page, windows: Windows):
     windows.expect_complaint("ERR_INTERNET_DISCONNECTED")
     begin(page)

@@ -5,7 +5,7 @@ import pytest
 from projectloom.conversations.tree import Place
 from projectloom.errors import IdempotencyConflict, NotFound
 from projectloom.metering.quotes import estimate, retry_estimates
-from projectloom.metering.receipts import cost_of_conversation
+from projectloom.metering.receipts import cost_of_conversation, outlines_of_conversation
 from projectloom.metering.send import ask_again, send_message
 from projectloom.workspace.chats import (
     ThreadView,
@@ -105,6 +105,11 @@ async def test_a_map_shows_every_stretch_and_travels_and_a_branch_becomes_a_chat
         stretches = read_map(w.person, chat)
         seen = [(one.words, one.count, one.depth, one.parent, one.shown) for one in stretches]
         assert seen == [("First", 2, 0, None, True), ("Second", 2, 1, 0, False), ("Second, better", 2, 1, 0, True)]
+        replies = outlines_of_conversation(w.person, chat)
+        assert [[replies[one].model for one in each.turn_ids] for each in stretches] == [[MODEL]] * 3
+        assert [one.completion for one in replies.values()] == ["complete"] * 3
+        assert sum(one.cost_nanos for one in replies.values()) == sum(cost_of_conversation(w.person, chat)) > 0
+        assert outlines_of_conversation("usr_eve", chat) == {}
         show_branch(w.person, chat, stretches[1].last_id)
         assert texts(read_thread(w.person, chat)) == ["First", "One.", "Second", "Two."]
         copy = branch_out(w.person, chat, ids[1])
