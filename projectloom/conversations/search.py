@@ -1,8 +1,8 @@
 """Finding words in all that a person's conversations say, by the index of words that the database keeps.
 
 The index (``message_words``, docs/decisions/0013) answers for whole messages, the latest first, and only the person's
-own. A word is found wherever one begins with it. What stands between words is taken as it is written: ``5%`` is found
-only where the sign is too.
+own. A word is found wherever one begins with it, with or without the accents of Latin letters on either side. What
+stands between words is taken as it is written: ``5%`` is found only where the sign is too.
 """
 
 import re
@@ -10,12 +10,13 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import TextClause, or_, text
+from sqlalchemy import LargeBinary, TextClause, cast, func, text
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from projectloom import limits
 from projectloom.conversations.models import Conversation, Message
-from projectloom.texts import is_storable
+from projectloom.texts import composed, folded, is_storable
 
 # Chinese, Japanese, Thai, Lao, Burmese and Khmer are written without a space between words.
 _UNPARTED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -50,7 +51,7 @@ def search_conversations(
     Those whose title has them come first, then those that say them, each the latest first; a conversation is named
     once, with its latest message that has the words. What is in the trash is not found, what is archived is.
     """
-    wanted = words.split()[: limits.MAX_SEARCH_WORDS]
+    wanted = folded(words).split()[: limits.MAX_SEARCH_WORDS]
     if not wanted or not is_storable(words):
         return []
     hits: dict[str, _Hit] = {}
@@ -74,14 +75,28 @@ def _first_of_each(hits: Iterable[_Hit], limit: int) -> Generator[_Hit]:
 
 
 def _titled(session: Session, user_id: str, wanted: list[str], limit: int) -> list[_Hit]:
-    query = select(Conversation).where(Conversation.user_id == user_id, col(Conversation.deleted_at).is_(None))
-    for word in wanted:
-        # SQLite knows upper and lower case of plain letters alone.
-        ways = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
-        query = query.where(or_(*(col(Conversation.title).icontains(way, autoescape=True) for way in sorted(ways))))
+    """Those whose titles have the words, the latest first.
+
+    Plain titles are compared by the database. Those with other letters it hands out: no engine folds them quickly.
+    """
+    title, read = col(Conversation.title), session.connection().execute
     latest = (col(Conversation.updated_at).desc(), col(Conversation.id).desc())
-    rows = session.exec(query.order_by(*latest).limit(limit)).all()
+    mine = select_columns(col(Conversation.id), title).order_by(*latest)
+    mine = mine.where(col(Conversation.user_id) == user_id, col(Conversation.deleted_at).is_(None))
+    has_other_letters = func.length(cast(title, LargeBinary)) != func.length(title)
+    if session.get_bind().dialect.name == "postgresql":
+        has_other_letters = func.octet_length(title) != func.char_length(title)
+    plain = mine.where(~has_other_letters, *(title.icontains(word, autoescape=True) for word in wanted)).limit(limit)
+    words = [word.lower() for word in wanted]
+    others = (row for row in read(mine.where(has_other_letters)) if _has_all(row.title, words))
+    ids = [row.id for row in (*read(plain), *islice(others, limit))]
+    rows = session.exec(select(Conversation).where(col(Conversation.id).in_(ids)).order_by(*latest).limit(limit)).all()
     return [_Hit(row.id, row.title, row.archived_at is not None, None) for row in rows]
+
+
+def _has_all(title: str, words: list[str]) -> bool:
+    said = folded(title).lower()
+    return all(word in said for word in words)
 
 
 def _said(session: Session, user_id: str, wanted: list[str]) -> Iterator[_Hit]:
@@ -112,7 +127,7 @@ def _that_have(session: Session, hits: Iterator[_Hit], wanted: list[re.Pattern[s
     for some in _portions(islice(hits, limits.SEARCH_WALKED)):
         texts = _texts(session, some)
         for hit in some:
-            said = texts.get(hit.message_id or "", "")
+            said = folded(texts.get(hit.message_id or "", ""))
             if all(one.search(said) for one in wanted):
                 yield hit
 
@@ -221,8 +236,9 @@ def _with_snippets(session: Session, hits: list[_Hit], wanted: list[str]) -> lis
 
 def _around(said: str, wanted: list[str]) -> str:
     """The text around the first place where one of the words begins, or else stands anywhere."""
-    words = " ".join(wanted)
-    met = _begun_with(words).search(said) or re.search("|".join(map(re.escape, wanted)), said, re.IGNORECASE)
+    words, said = " ".join(wanted), composed(said)
+    plain = folded(said)
+    met = _begun_with(words).search(plain) or re.search("|".join(map(re.escape, wanted)), plain, re.IGNORECASE)
     place = max((met.start() if met else 0) - limits.SNIPPET_CHARS // 4, 0)
     shown = " ".join(_MARKS.sub("", said[place : place + limits.SNIPPET_CHARS - 1]).split())
     if place == 0:

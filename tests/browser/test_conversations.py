@@ -98,6 +98,21 @@ def test_a_search_through_all_that_was_said_opens_the_conversation_at_the_words(
     expect(lines(page)).to_have_count(limits.CONVERSATIONS_PAGE)
 
 
+def test_a_search_without_accents_marks_the_words_that_have_them_and_the_reverse(page: Page, site: Website):
+    email = walks.join(page)
+    site.talk(email, {"Le café": ["On se voit au Café de la Gare (près du cafetier)."], "Plain": ["A cafe there"]})
+    page.goto("/")
+    field, hits = page.get_by_test_id("list-search"), page.get_by_test_id("found")
+    for words in ("cafe", "CAFÉ", "cafe\u0301"):
+        field.fill(words)
+        expect(hits).to_have_count(2)
+        expect(hits.filter(has_text="Gare").locator("mark")).to_have_text(["café", "Café", "cafe"])
+        expect(hits.filter(has_text="Plain").locator("mark")).to_have_text(["cafe"])
+    hits.filter(has_text="Gare").click()
+    expect(page.locator(".found-message")).to_contain_text("Gare")
+    assert page.evaluate("CSS.highlights.get('found-words')?.size") == 2
+
+
 def test_the_whole_list_works_by_keyboard(page: Page, site: Website):
     email = walks.join(page)
     site.talk(email, {"Rivers": ["They flow"], "Mountains": ["They stand"], "Seas": ["They flow too"]})

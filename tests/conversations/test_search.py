@@ -14,6 +14,7 @@ from projectloom.conversations.models import Conversation
 from projectloom.conversations.search import Found, search_conversations
 from projectloom.db import reading, transaction
 from projectloom.jobs.schema import migrate
+from projectloom.texts import composed
 from projectloom.workspace.chats import archive_conversation, delete_conversation, rename_conversation
 from tests.conftest import new_person
 
@@ -77,6 +78,41 @@ def test_words_are_found_whatever_stands_around_them(person: str, said: str, wor
     wanted = talk(person, said)
     talk(person, "Nothing of the kind")
     assert places(person, words) == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("We met in a café", "cafe"),
+        ("We met in a cafe", "café"),
+        ("We met in a CAFÉ", "Cafe"),
+        ("We met in a cafe\u0301", "café"),
+        ("We met in a café", "cafe\u0301"),
+        ("Ärger in Überlingen", "arger uberl"),
+        ("Crème brûlée, s'il vous plaît", "creme brulee plait"),
+        ("Tiếng Việt", "tieng viet"),
+        ("El niño pequeño", "nino"),
+        ("Žižek, Čapek", "zizek cap"),
+        ("naïve?", "naive?"),
+    ],
+)
+def test_words_are_found_with_and_without_accents_in_messages_and_titles(person: str, said: str, words: str):
+    wanted = talk(person, said)
+    named = talk(person, "Nothing of the kind", title=said)
+    assert sorted(places(person, words)) == sorted([wanted, named])
+    assert {hit.snippet for hit in found(person, words)} == {composed(said), ""}
+
+
+def test_what_other_scripts_write_at_a_letter_tells_words_apart(person: str):
+    mine, moi = talk(person, "Это мой дом"), talk(person, "Это мои дома")
+    assert (places(person, "мой"), places(person, "мои")) == ([mine], [moi])
+    assert places(person, "МОЙ") == [mine]
+
+
+def test_what_stands_around_a_word_that_was_found_without_its_accents_begins_where_it_is(person: str):
+    talk(person, "né " * 200 + "Überlingen am See " + "né " * 200)
+    [hit] = found(person, "uberlingen")
+    assert "Überlingen am See" in hit.snippet
 
 
 @pytest.mark.parametrize("words", ["", "   ", "\x00", "'; DROP TABLE messages --", "* OR owner", "((", '"', "@", ":*"])
