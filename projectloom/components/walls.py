@@ -185,12 +185,44 @@ def ways_past(wall: rx.Var[str] | str, trouble: rx.Var[str] | str) -> rx.Compone
 
 def _other() -> rx.Component:
     return rx.el.section(
-        rx.el.p(icon("circle-alert"), rx.el.span(ChatState.trouble), class_name="row"),
+        rx.el.p(icon("circle-alert"), rx.el.span(ChatState.trouble, class_name="grow"), _close(), class_name="row"),
         rx.el.p(_where_kept("Your message is kept below. "), "You have not been charged.", class_name="quiet"),
+        _way_on(),
         class_name="card wall",
         role="alert",
         custom_attrs=attrs("wall-trouble"),
     )
+
+
+def _way_on() -> rx.Component:
+    """The next step, where there is one."""
+    again = _step("Send again", "document.querySelector('form.composer')?.requestSubmit()")
+    step = rx.match(
+        ChatState.way,
+        ("caps", _way_to("Change your caps", "caps")),
+        ("profile", _way_to("Confirm your e-mail", "profile")),
+        ("model", _step("Choose another model", "document.querySelector('.composer .picker > summary')?.click()")),
+        ("payer", _way_to("Use your own API keys", "payer")),
+        ("again", rx.cond(ChatState.returned.text != "", again)),
+        rx.fragment(),
+    )
+    return rx.fragment(step)
+
+
+def _way_to(words: str, section: str) -> rx.Component:
+    to = link(words, to=f"{routes.SETTINGS}#{section}", class_name="button primary", custom_attrs=attrs("way-on"))
+    return rx.el.div(to, class_name="row")
+
+
+def _step(words: str, script: str) -> rx.Component:
+    button = rx.el.button(
+        words,
+        type="button",
+        class_name="button primary",
+        on_click=rx.call_script(script),
+        custom_attrs=attrs("way-on"),
+    )
+    return rx.el.div(button, class_name="row")
 
 
 def _close() -> rx.Component:

@@ -15,7 +15,20 @@ import reflex as rx
 from projectloom import limits, routes
 from projectloom.conversations.tree import Place
 from projectloom.db import in_thread
-from projectloom.errors import InsufficientCredits, LoomError, MissingApiKey, NotFound, Unauthorized
+from projectloom.errors import (
+    CapReached,
+    CreditsUnavailable,
+    DayCeilingReached,
+    EmailUnconfirmed,
+    InsufficientCredits,
+    LoomError,
+    MissingApiKey,
+    NoPictures,
+    NotFound,
+    PromptTooLong,
+    Unauthorized,
+    UnknownModel,
+)
 from projectloom.metering.quotes import retry_estimates
 from projectloom.metering.receipts import cost_of_conversation, receipts_of
 from projectloom.metering.send import send_message
@@ -37,6 +50,13 @@ from projectloom.workspace.chats import ThreadView, read_conversation, read_thre
 
 # What stands in the way of sending, each with a card of its own that offers the next step.
 _WALLS: dict[type[LoomError], str] = {InsufficientCredits: "credits", MissingApiKey: "key"}
+# Where the error's own words stand there, what can be done about it: one button.
+_WAYS: dict[type[LoomError], str] = {
+    CapReached: "caps",
+    DayCeilingReached: "payer",
+    EmailUnconfirmed: "profile",
+    **dict.fromkeys((CreditsUnavailable, NoPictures, PromptTooLong, UnknownModel), "model"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,8 @@ class ChatState(rx.State):
     running: bool = False
     wall: str = ""
     trouble: str = ""
+    way: str = ""
+    """What can be done about the trouble: ``caps``, ``payer``, ``profile``, ``model``, ``again``, or nothing."""
     returned: Returned = Returned()
     taken: str = ""
     """The id of the request that was answered for last: it became a turn, or was given back."""
@@ -290,6 +312,7 @@ class ChatState(rx.State):
             return explain(error)
         self.wall = _WALLS.get(type(error), "")
         self.trouble = "" if self.wall else error.message
+        self.way = _WAYS.get(type(error), "again" if error.retryable else "")
         return [PurchaseReturnState.seen, BalanceState.refresh, ModelState.load]
 
     async def _show_path(

@@ -146,9 +146,10 @@ def ending_words(receipt: Receipt) -> str:
     if receipt.completion == "stopped":
         if receipt.funding == "credits":
             return f"Stopped. {cents(receipt.charged_nanos)} ¢ of at most {cents(receipt.held_nanos)} ¢."
-        return "Stopped."
+        return f"Stopped. {cents(receipt.provider_cost_nanos)} ¢ on your own key."
     if receipt.completion == "partial":
-        return "Cut off before the end. You pay only for what arrived."
+        cost = receipt.charged_nanos if receipt.funding == "credits" else receipt.provider_cost_nanos
+        return f"Cut off before the end. You pay only for what arrived: {cents(cost)} ¢."
     if receipt.completion == "failed":
         return f"{receipt.error_message or 'No reply came.'} You were not charged."
     if receipt.clamped:

@@ -1,5 +1,7 @@
 """Caps by hand: set one, see it used, and be told before sending what it leaves."""
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.browser import walks
@@ -25,7 +27,9 @@ def test_a_cap_is_set_shown_and_said_before_sending(page: Page, site: Website):
     expect(page.get_by_text("It starts anew on").first).to_be_visible()
     assert walks.balance(page)["held"] == 0
 
-    page.goto("/settings")
+    # What stands in the way says what can be done about it, as a button.
+    page.get_by_test_id("wall-trouble").get_by_test_id("way-on").click()
+    expect(page).to_have_url(re.compile("/settings/?#caps$"))
     page.get_by_test_id("cap-day").fill("")
     page.get_by_test_id("caps-keep").click()
     expect(page.get_by_test_id("cap-bars")).to_have_count(0)
