@@ -6,7 +6,6 @@ repeatable, since the ids in an item are its maker's.
 """
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+import orjson
 import psycopg
 from psycopg import AsyncConnection
 from sqlalchemy import Engine
@@ -125,7 +125,11 @@ class PostgresStore:
         called = [alone[name] or name if len(rows[name]) == 1 else name for name in names]
         # What is settled comes before what is opened, so that what it frees can be held.
         query = " UNION ALL ".join(f"SELECT * FROM {name}(%s)" for name in called)  # noqa: S608 - names of ours
-        parameters = [json.dumps(rows[name], separators=(",", ":")) for name in names]
+        try:
+            parameters = [orjson.dumps(rows[name]).decode() for name in names]
+        except TypeError as error:
+            # Half a character. Postgres would refuse it too.
+            raise Refused from error
         connection = await self._connected()
         try:
             async with asyncio.timeout(limits.POSTGRES_STATEMENT_SECONDS + limits.POSTGRES_LOCK_SECONDS):

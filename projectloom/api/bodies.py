@@ -9,7 +9,6 @@ import json
 from typing import Any, cast
 
 from fastapi import Request
-from starlette.requests import ClientDisconnect
 
 from projectloom import limits
 from projectloom.api.identity import look_again
@@ -18,8 +17,8 @@ from projectloom.errors import InvalidInput, NotFound, TooLarge, TooSlow
 from projectloom.texts import is_storable
 
 
-async def read_bytes(request: Request, *, limit: int) -> bytes:
-    """The raw body of at most ``limit`` bytes.
+async def read_bytes(request: Request, *, limit: int, lasting: bool = True) -> bytes:
+    """The raw body of at most ``limit`` bytes. ``lasting`` is as for :func:`projectloom.api.identity.look_again`.
 
     Of a larger one no more is kept, but some of it is read on: a client that is cut off while it still sends would see
     a broken connection in place of the answer.
@@ -29,13 +28,18 @@ async def read_bytes(request: Request, *, limit: int) -> bytes:
         InvalidInput: the client went away before its end.
         Unauthorized: who asks was known before, and may not ask any more.
     """
-    body, size = bytearray(), 0
+    body, size, more = bytearray(), 0, True
     moment = asyncio.get_running_loop().time
     last = moment() + limits.BODY_SECONDS + limit / limits.BODY_BYTES_A_SECOND
     try:
         async with asyncio.timeout_at(min(moment() + limits.BODY_PAUSE_SECONDS, last)) as patience:
-            async for chunk in request.stream():
-                patience.reschedule(min(moment() + limits.BODY_PAUSE_SECONDS, last))
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise InvalidInput("The body ended early.")
+                chunk, more = message.get("body", b""), message.get("more_body", False)
+                if more:
+                    patience.reschedule(min(moment() + limits.BODY_PAUSE_SECONDS, last))
                 size += len(chunk)
                 if size <= limit:
                     body += chunk
@@ -43,17 +47,15 @@ async def read_bytes(request: Request, *, limit: int) -> bytes:
                     break
     except TimeoutError:
         raise TooSlow from None
-    except ClientDisconnect:
-        raise InvalidInput("The body ended early.") from None
     if size > limit:
         raise TooLarge(limit=limit)
-    await look_again(request)
+    await look_again(request, lasting=lasting)
     return bytes(body)
 
 
-async def read_object(request: Request, *, limit: int) -> dict[str, Any]:
+async def read_object(request: Request, *, limit: int, lasting: bool = True) -> dict[str, Any]:
     """The body as a JSON object. Raises as :func:`read_bytes`, and InvalidInput when it is not one."""
-    body = await read_bytes(request, limit=limit)
+    body = await read_bytes(request, limit=limit, lasting=lasting)
     # A large one is read by a thread, so that nobody else waits for it.
     return await in_thread(_object_in, body) if len(body) > limits.WIRE_LOOP_BYTES else _object_in(body)
 

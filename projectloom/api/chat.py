@@ -35,7 +35,7 @@ async def post_chat(request: Request) -> StreamingResponse:
     the stream, as JSON with their status.
     """
     person = await person_for(request, Act.CHAT)
-    values = await read_object(request, limit=limits.MAX_CHAT_BODY_BYTES)
+    values = await read_object(request, limit=limits.MAX_CHAT_BODY_BYTES, lasting=False)
     if values.get("tools"):
         raise InvalidInput("Tools of a client's own cannot be used here. Leave tools out.")
     messages = await in_thread(read_messages, values.get("messages"))

@@ -61,18 +61,21 @@ async def caller_of(request: Request, *, scope: Scope | None) -> Caller:
     return caller
 
 
-async def look_again(request: Request) -> None:
+async def look_again(request: Request, *, lasting: bool = True) -> None:
     """Whether whoever was found to ask may still, now that the body has come. Where nobody was found it does nothing.
 
-    Of a session the database is asked, since what it allows may last: another key, another payer. A key only spends and
-    reads, so what is known of it may be a second old.
+    Of a session the database is asked where what is asked for may last: another key, another payer. Who only spends and
+    reads, as every key does, is believed for the second that what is known of them may be old.
 
     Raises:
         Unauthorized: the session or the key has ended, or its person has left.
     """
     asks: Person | Caller | None = getattr(request.state, "asks", None)
     if isinstance(asks, Person):
-        allowed = await in_thread(is_still, token_of(request), asks.user_id)
+        token = token_of(request)
+        known = None if lasting else remembered_person(token)
+        allowed = known is not None and known.user_id == asks.user_id
+        allowed = allowed or await in_thread(is_still, token, asks.user_id)
     else:
         secret = None if asks is None else _key_in(request)
         allowed = secret is None or remembered_caller(secret) or await in_thread(identify_key, secret)

@@ -127,7 +127,11 @@ def _lines(model: PricedModel, usage: Usage) -> Iterator[ReplyLine]:
 
 def _cost_usd(model: PricedModel, usage: Usage) -> Decimal:
     rates = model.rates_for(usage.total_input_tokens)
-    usd = sum((tokens * rate for _, tokens, rate in _pools(usage, rates) if tokens), Decimal(0)) / TOKENS_PER_RATE
+    usd = Decimal(0)
+    for _, tokens, rate in _pools(usage, rates):
+        if tokens:
+            usd += tokens * rate
+    usd /= TOKENS_PER_RATE
     if usage.web_searches and model.web_search is not None:
         usd += _searches_usd(usage.web_searches, model.web_search)
     return usd
@@ -143,9 +147,14 @@ def _before_output(model: PricedModel, input_bound: int, max_searches: int) -> D
     return prompt + _searches_usd(max_searches, model.web_search)
 
 
-def _pools(usage: Usage, rates: Rates) -> Iterator[tuple[str, int, Decimal]]:
-    for pool, rate in rates.items():
-        yield pool, getattr(usage, f"{pool}_tokens"), rate
+def _pools(usage: Usage, rates: Rates) -> tuple[tuple[str, int, Decimal], ...]:
+    return (
+        ("input", usage.input_tokens, rates.input),
+        ("cache_read", usage.cache_read_tokens, rates.cache_read),
+        ("cache_write_5m", usage.cache_write_5m_tokens, rates.cache_write_5m),
+        ("cache_write_1h", usage.cache_write_1h_tokens, rates.cache_write_1h),
+        ("output", usage.output_tokens, rates.output),
+    )
 
 
 def _tokens_usd(tokens: int, rate: Decimal) -> Decimal:

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
+import orjson
+
 from projectloom.errors import ProviderError
 from projectloom.providers.base import ProviderName, storable_text
 from projectloom.providers.failures import from_error_event
@@ -344,7 +346,11 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Half a character, a number beyond 64 bits: what a client may take all the same.
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
