@@ -1,17 +1,22 @@
 """Group commit: small writes that are waiting at the same moment share one transaction.
 
-What arrives while a flush is under way goes together into the next one, over one connection that this room keeps for
-each event loop and database. An answer is given after the commit only. A flush that the database refuses is written
-again item by item; one whose connection broke is sent once more, which finds what the first time wrote, since the ids
-in an item are its maker's. Whoever waits may be cancelled; the item is not. What nobody waits for is patient: it is
-kept for a moment, so that many are written at once and what somebody does wait for goes first.
+What arrives while a flush is under way goes together into the next one, over connections that this room keeps for each
+event loop and database. An answer is given after the commit only. A flush that the database refuses is written again
+item by item; one whose connection broke is sent once more, which finds what the first time wrote, since the ids in an
+item are its maker's. Whoever waits may be cancelled; the item is not. What nobody waits for is patient: it is kept for
+a moment, so that many are written at once and what somebody does wait for goes first.
+
+Where many wait, a second lane writes some of them while the database is at work on the first's: else either would rest
+while the other works. No account is ever in both, so nothing is busy for another lane's sake, and what belongs to one
+account is written in the order in which it came.
 """
 
 import asyncio
 import atexit
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 
 from sqlalchemy import Engine
@@ -29,7 +34,7 @@ from projectloom.group_stores import (
     Refused,
     Store,
     Waiting,
-    store_of,
+    stores_of,
 )
 
 _log = logging.getLogger(__name__)
@@ -50,17 +55,24 @@ async def hurry() -> None:
     await _committer().hurry()
 
 
-class Committer:
-    """The items of one event loop that wait for one database, and its flushes, one at a time."""
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """One connection, and the flushes that go over it, one at a time."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    store: Store
+    in_flush: list[Waiting] = field(default_factory=list[Waiting])
+    flushing: asyncio.Task[None] | None = None
+
+
+class Committer:
+    """The items of one event loop that wait for one database, and its flushes: one at a time over each store."""
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        self._lanes = [_Lane(store) for store in stores]
         self._waiting: deque[Waiting] = deque()
         self._patient: list[Waiting] = []
         self._patience: asyncio.TimerHandle | None = None
         self._numbers = count(1)
-        self._in_flush: list[Waiting] = []
-        self._flushing: asyncio.Task[None] | None = None
         self._busy: list[Waiting] = []
         """Those that are about to be tried again."""
 
@@ -81,25 +93,60 @@ class Committer:
 
     async def hurry(self) -> None:
         """As :func:`hurry`."""
-        waited_for = [waiting.answer for waiting in (*self._patient, *self._in_flush, *self._waiting, *self._busy)]
+        in_flush = [waiting for lane in self._lanes for waiting in lane.in_flush]
+        waited_for = [waiting.answer for waiting in (*self._patient, *in_flush, *self._waiting, *self._busy)]
         self._end_patience()
         if waited_for:
             await asyncio.wait(waited_for)
 
     def close(self) -> None:
-        """Give the connection back. The next item opens another."""
-        self._store.close()
+        """Give the connections back. The next item opens another."""
+        for lane in self._lanes:
+            lane.store.close()
 
     async def drain(self) -> None:
         """Wait until nothing is waiting."""
         self._end_patience()
-        while self._busy or self._flushing is not None:  # noqa: ASYNC110 - once, as the server ends
+        while self._busy or any(lane.flushing for lane in self._lanes):  # noqa: ASYNC110 - once, as the server ends
             await asyncio.sleep(limits.QUICK_BUSY_SECONDS)
 
     def _put(self, waiting: Waiting) -> None:
         self._waiting.append(waiting)
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush_all(), name="group commit")
+        self._set_out()
+
+    def _set_out(self) -> None:
+        """Begin what can be begun: on one lane whatever waits, on another where enough of it may go beside that."""
+        for lane in self._lanes:
+            if lane.flushing is None and (self._are_others_idle(lane) or self._is_enough(lane)):
+                lane.flushing = asyncio.create_task(self._flush_all(lane), name="group commit")
+                return
+
+    def _are_others_idle(self, lane: _Lane) -> bool:
+        return all(other is lane or other.flushing is None for other in self._lanes)
+
+    def _is_enough(self, lane: _Lane) -> bool:
+        # The first is asked at each item, and mostly settles it.
+        return len(self._waiting) >= limits.QUICK_LANE_LEAST and len(self._free(lane)) >= limits.QUICK_LANE_LEAST
+
+    def _free(self, lane: _Lane) -> list[Waiting]:
+        """What waits for accounts that no other lane is writing for."""
+        taken = {waiting.item.user_id for other in self._lanes if other is not lane for waiting in other.in_flush}
+        return [waiting for waiting in self._waiting if waiting.item.user_id not in taken]
+
+    def _take(self, lane: _Lane) -> list[Waiting]:
+        """The next flush of a lane; empty where what waits is left to another."""
+        free, least = self._free(lane), limits.QUICK_LANE_LEAST
+        if any(other.in_flush for other in self._lanes if other is not lane):
+            if len(free) < least:
+                return []
+        elif len(self._lanes) > 1 and len(free) >= 2 * least:
+            # The other half is for another lane, which works while this one rests; but an account is never halved.
+            accounts = {waiting.item.user_id for waiting in free[: len(free) // 2]}
+            free = [waiting for waiting in free if waiting.item.user_id in accounts]
+        taken = free[: limits.QUICK_BATCH]
+        numbers = {waiting.number for waiting in taken}
+        self._waiting = deque(waiting for waiting in self._waiting if waiting.number not in numbers)
+        return taken
 
     def _end_patience(self) -> None:
         if self._patience is not None:
@@ -113,20 +160,23 @@ class Committer:
         self._busy.remove(waiting)
         self._put(waiting)
 
-    async def _flush_all(self) -> None:
+    async def _flush_all(self, lane: _Lane) -> None:
         try:
-            while self._waiting:
-                size = min(len(self._waiting), limits.QUICK_BATCH)
-                self._in_flush = [self._waiting.popleft() for _ in range(size)]
-                await self._flush(self._in_flush)
+            while batch := self._take(lane):
+                lane.in_flush = batch
+                self._set_out()
+                await self._flush(lane.store, batch)
+                lane.in_flush = []
                 # Whoever was just answered may have more to write, which then shares the next flush.
                 await asyncio.sleep(0)
         finally:
-            self._flushing, self._in_flush = None, []
+            lane.flushing, lane.in_flush = None, []
+            if self._waiting:
+                self._set_out()
 
-    async def _flush(self, batch: list[Waiting]) -> None:
+    async def _flush(self, store: Store, batch: list[Waiting]) -> None:
         try:
-            answers = await self._written(batch)
+            answers = await self._written(store, batch)
         except Refused as error:
             # One of them breaks a promise of the books. Alone it harms nobody, and the slower path says what it is.
             if len(batch) == 1:
@@ -137,7 +187,7 @@ class Committer:
                 return
             _log.warning("quick writes refused together", extra={"size": len(batch)})
             for waiting in batch:
-                await self._flush([waiting])
+                await self._flush(store, [waiting])
         except DatabaseUnavailable:
             # Those behind them would wait for the same connection.
             for waiting in (*batch, *self._waiting):
@@ -152,15 +202,15 @@ class Committer:
             for waiting in batch:
                 self._answer(waiting, answers.get(waiting.number, NOT_PLAIN))
 
-    async def _written(self, batch: list[Waiting]) -> Mapping[int, Answer]:
+    async def _written(self, store: Store, batch: list[Waiting]) -> Mapping[int, Answer]:
         try:
-            return await self._store.write(batch)
+            return await store.write(batch)
         except Broken:
             _log.warning("connection broke in a quick write; asking again")
         for waiting in batch:
             waiting.doubtful = True
         try:
-            return await self._store.write(batch)
+            return await store.write(batch)
         except Broken:
             raise DatabaseUnavailable from None
 
@@ -192,7 +242,7 @@ def _committer() -> Committer:
     found = _committers.get(key)
     if found is None:
         _forget_closed_loops()
-        found = _committers[key] = Committer(store_of(engine()))
+        found = _committers[key] = Committer(stores_of(engine()))
     return found
 
 

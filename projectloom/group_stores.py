@@ -22,7 +22,16 @@ from sqlalchemy import Engine
 from projectloom import limits
 from projectloom.errors import DatabaseUnavailable
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound="HasAccount")
+
+
+class HasAccount(Protocol):
+    """What every item says of itself."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose books it changes: nobody else's."""
+        ...
 
 
 class Outcome(StrEnum):
@@ -244,9 +253,9 @@ class SqliteStore:
             self._connection = None
 
 
-def store_of(engine: Engine) -> Store:
-    """A store for an engine's database."""
+def stores_of(engine: Engine) -> list[Store]:
+    """The stores for an engine's database: as many as may write at once."""
     if engine.dialect.name == "postgresql":
         _, conninfo = engine.dialect.create_connect_args(engine.url)
-        return PostgresStore(conninfo)
-    return SqliteStore(engine.url.database or "")
+        return [PostgresStore(conninfo) for _ in range(limits.QUICK_LANES)]
+    return [SqliteStore(engine.url.database or "")]

@@ -284,6 +284,9 @@ POSTGRES_STATEMENT_SECONDS = 30
 POSTGRES_IDLE_SECONDS = 30
 # Group commit. What is busy elsewhere is tried again for a moment, then the slower path waits for it.
 QUICK_BATCH = 64
+# On Postgres two connections take turns where so many wait for the second: fewer are quicker together.
+QUICK_LANES = 2
+QUICK_LANE_LEAST = 8
 # What nobody waits for waits so long for others: a flush has a cost of its own, whatever is in it.
 QUICK_PATIENCE_SECONDS = 0.01
 # How old the price card and the payer may be that a quick write is tried with; the database checks both.
