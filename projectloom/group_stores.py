@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from sqlalchemy import Engine
 
 from projectloom import limits
@@ -122,6 +122,7 @@ class PostgresStore:
 
     conninfo: Mapping[str, Any]
     _connection: AsyncConnection[Any] | None = None
+    _cursor: AsyncCursor[Any] | None = None
 
     async def write(self, batch: Sequence[Waiting]) -> Mapping[int, Answer]:
         """As :class:`Store`."""
@@ -139,10 +140,11 @@ class PostgresStore:
         except TypeError as error:
             # Half a character. Postgres would refuse it too.
             raise Refused from error
-        connection = await self._connected()
+        cursor = await self._connected()
+        connection = cursor.connection
         try:
             async with asyncio.timeout(limits.POSTGRES_STATEMENT_SECONDS + limits.POSTGRES_LOCK_SECONDS):
-                cursor = await connection.execute(query.encode(), parameters, prepare=True)
+                await cursor.execute(query.encode(), parameters, prepare=True)
                 found = await cursor.fetchall()
         except (psycopg.Error, TimeoutError) as error:
             if isinstance(error, TimeoutError) or connection.broken or connection.closed:
@@ -154,9 +156,9 @@ class PostgresStore:
             raise
         return {row[0]: Answer(Outcome(row[1]), *row[2:]) for row in found}
 
-    async def _connected(self) -> AsyncConnection[Any]:
-        if self._connection is not None and not self._connection.closed:
-            return self._connection
+    async def _connected(self) -> AsyncCursor[Any]:
+        if self._cursor is not None and not self._cursor.connection.closed:
+            return self._cursor
         try:
             connection: AsyncConnection[Any] = await AsyncConnection.connect(
                 **self.conninfo, autocommit=True, connect_timeout=limits.POSTGRES_CONNECT_SECONDS
@@ -174,13 +176,15 @@ class PostgresStore:
         except psycopg.Error as error:
             self.close()
             raise DatabaseUnavailable from error
-        return connection
+        # Made once: it is used by one flush at a time.
+        self._cursor = connection.cursor()
+        return self._cursor
 
     def close(self) -> None:
         """Close the connection without waiting for the server."""
         if self._connection is not None:
             self._connection.pgconn.finish()
-            self._connection = None
+            self._connection = self._cursor = None
 
 
 @dataclass

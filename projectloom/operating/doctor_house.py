@@ -112,8 +112,9 @@ def _settings_of_postgres(session: Session) -> list[Finding]:
             words = f"{name} is off: a power cut may lose what was answered as done"
             found.append(note("database", words, f"Set {name} = on in postgresql.conf."))
     most = int(show("max_connections"))
-    if most < 2 * (limits.POOL_SIZE + 1):
-        words = f"it takes {most} connections, and each server process may open {limits.POOL_SIZE + 1}"
+    of_process = limits.POOL_SIZE + limits.QUICK_LANES
+    if most < 2 * of_process:
+        words = f"it takes {most} connections, and each server process may open {of_process}"
         found.append(note("database", words, "Raise max_connections, or run fewer processes."))
     return found
 

@@ -132,9 +132,10 @@ class WireStream(Response):
         content_type: str,
         leaving: asyncio.Task[None],
     ) -> None:
-        super().__init__(None, 200, {**headers, "cache-control": "no-cache", "x-accel-buffering": "no"}, content_type)
-        # Its length is not known.
-        del self.headers["content-length"]
+        # Not made by the one above, which would count the bytes of a body that is not there yet.
+        self.status_code, self.background, self.body = 200, None, b""
+        told = {**headers, "content-type": content_type, "cache-control": "no-cache", "x-accel-buffering": "no"}
+        self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
         self._relayed = relayed
         self._provider: ProviderName = provider
         self._leaving = leaving
