@@ -34,8 +34,8 @@ BOOKS = frozenset(
     {
         "books_stamp", "orders", "stripe_events", "reversals", "job_leases", "promotional_codes", "ledger_accounts",
         "journal_entries", "postings", "holds", "credit_lots", "lot_movements", "audit_marks", "price_card_versions",
-        "price_proposals", "usage_records", "audited_accounts", "operator_actions", "proof_outcomes", "full_audits",
-        "clerk_events", "sign_in_waits",
+        "price_proposals", "usage_records", "audited_accounts", "audited_lots", "operator_actions", "proof_outcomes",
+        "full_audits", "clerk_events", "sign_in_waits",
     }
 )  # fmt: skip
 """Tables that leaving changes nothing in: they hold amounts and ids, and nobody's words."""

@@ -20,7 +20,9 @@ from projectloom.ledger.audit import Since
 from projectloom.ledger.models import (
     AccountKind,
     AuditedAccount,
+    AuditedLot,
     AuditMark,
+    CreditLot,
     LedgerAccount,
     LotMovement,
     Posting,
@@ -38,6 +40,9 @@ class NextMark:
     since: Since
     spent: tuple[AuditedAccount, ...]
     """Accounts with new postings: the last one, and what was spent by then. Not of any session."""
+    lots: tuple[AuditedLot, ...]
+    """Lots that moved before the moment of ``since``: the last such movement, and what remained after it. Not of any
+    session."""
 
 
 def read_mark(session: Session) -> AuditMark | None:
@@ -66,7 +71,7 @@ def next_mark(session: Session) -> NextMark:
         select(LotMovement.id).where(LotMovement.entry_id < before).order_by(col(LotMovement.id).desc()).limit(1)
     )
     since = Since(moment, session.exec(posting_id).first() or 0, session.exec(movement_id).first() or 0)
-    return NextMark(checked_at, since, _newly_posted(session))
+    return NextMark(checked_at, since, _newly_posted(session), _newly_moved(session, reached=since.movement_id))
 
 
 def _newly_posted(session: Session) -> tuple[AuditedAccount, ...]:
@@ -87,6 +92,32 @@ def _newly_posted(session: Session) -> tuple[AuditedAccount, ...]:
     )
 
 
+def _newly_moved(session: Session, *, reached: int) -> tuple[AuditedLot, ...]:
+    """What remained of lots that moved since the last mark, after their last movement up to the next one."""
+    mark = read_mark(session)
+    moved = (
+        select(LotMovement.lot_id, func.max(LotMovement.id).label("last"))
+        .where(col(LotMovement.id) > (mark.movement_id if mark else 0), col(LotMovement.id) <= reached)
+        .group_by(col(LotMovement.lot_id))
+        .subquery()
+    )
+    later = (
+        select(LotMovement.lot_id, func.sum(LotMovement.amount_nanos).label("nanos"))
+        .where(col(LotMovement.id) > reached)
+        .group_by(col(LotMovement.lot_id))
+        .subquery()
+    )
+    query = (
+        select(CreditLot.id, moved.c.last, CreditLot.remaining_nanos - func.coalesce(later.c.nanos, 0))
+        .join(moved, moved.c.lot_id == CreditLot.id)
+        .outerjoin(later, later.c.lot_id == CreditLot.id)
+    )
+    return tuple(
+        AuditedLot(lot_id=lot_id, movement_id=movement_id, remaining_nanos=int(remaining))
+        for lot_id, movement_id, remaining in session.exec(query).all()
+    )
+
+
 def keep_mark(session: Session, reached: NextMark, *, full: bool) -> None:
     """Write down that every promise held on the snapshot of ``reached``. A mark never goes back."""
     values = {
@@ -104,19 +135,22 @@ def keep_mark(session: Session, reached: NextMark, *, full: bool) -> None:
             mark.full_checked_at = max(mark.full_checked_at, reached.checked_at)
         session.add(mark)
         session.flush()
-    for start in range(0, len(reached.spent), _BATCH):
-        _keep_spent(session, reached.spent[start : start + _BATCH])
+    for kept in (reached.spent, reached.lots):
+        for start in range(0, len(kept), _BATCH):
+            _keep(session, kept[start : start + _BATCH])
 
 
-def _keep_spent(session: Session, rows: Sequence[AuditedAccount]) -> None:
-    table = cast(Table, inspect(AuditedAccount).local_table)
+def _keep(session: Session, rows: Sequence[AuditedAccount] | Sequence[AuditedLot]) -> None:
+    """Write down sums by the row that they reach to; one that reaches further stands."""
+    table = cast(Table, inspect(type(rows[0])).local_table)
+    whose, reached, total = (column.name for column in table.columns)
     make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = make(table).values([row.model_dump() for row in rows])
     new = statement.excluded
     session.connection().execute(
         statement.on_conflict_do_update(
-            index_elements=["account_id"],
-            set_={"posting_id": new.posting_id, "spent_nanos": new.spent_nanos},
-            where=table.c.posting_id < new.posting_id,
+            index_elements=[whose],
+            set_={reached: new[reached], total: new[total]},
+            where=table.c[reached] < new[reached],
         )
     )

@@ -175,9 +175,10 @@ class LotMovement(SQLModel, table=True):
     """What one entry took from (negative) or put back into a lot. Immutable."""
 
     __tablename__ = "lot_movements"
+    __table_args__ = (Index("ix_lot_movements_lot_id_id", "lot_id", "id"),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=SerialColumn)
-    lot_id: str = Field(foreign_key="credit_lots.id", index=True)
+    lot_id: str = Field(foreign_key="credit_lots.id")
     entry_id: str = Field(foreign_key="journal_entries.id", index=True)
     amount_nanos: int = Field(sa_type=NanosColumn)
 
@@ -208,3 +209,13 @@ class AuditedAccount(SQLModel, table=True):
     account_id: str = Field(primary_key=True, foreign_key="ledger_accounts.id")
     posting_id: int = Field(sa_type=NanosColumn)
     spent_nanos: int = Field(sa_type=NanosColumn)
+
+
+class AuditedLot(SQLModel, table=True):
+    """What remained of a lot after one of its movements, as the audit proved it."""
+
+    __tablename__ = "audited_lots"
+
+    lot_id: str = Field(primary_key=True, foreign_key="credit_lots.id")
+    movement_id: int = Field(sa_type=NanosColumn)
+    remaining_nanos: int = Field(sa_type=NanosColumn)

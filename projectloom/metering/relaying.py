@@ -1,7 +1,6 @@
 """The call of a turn whose answer passes through to a program as it is, while the meter reads along."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from projectloom import limits
 from projectloom.errors import ProviderError
@@ -9,7 +8,7 @@ from projectloom.metering.endings import broke_off, outcome_of, too_long, too_mu
 from projectloom.metering.feeds import WireFeed
 from projectloom.metering.models import Completion
 from projectloom.metering.settling import Outcome
-from projectloom.providers import WireCall, open_wire
+from projectloom.providers import Frames, WireCall, open_wire
 
 # After the answer's end a body normally ends at once, and its connection can be used again. No longer is waited.
 _DRAIN_SECONDS = 0.1
@@ -42,7 +41,7 @@ async def consume_wire(feed: WireFeed, call: WireCall) -> Outcome:
     return outcome_of(feed, completion, feed.error)
 
 
-async def _pass_on(feed: WireFeed, chunks: AsyncIterator[bytes], most: int) -> None:
+async def _pass_on(feed: WireFeed, chunks: Frames, most: int) -> None:
     reader = feed.reader
     async for chunk in chunks:
         feed.size += len(chunk)
@@ -56,13 +55,14 @@ async def _pass_on(feed: WireFeed, chunks: AsyncIterator[bytes], most: int) -> N
         if reader.done:
             feed.called = True
             feed.tell()
-            await _drain(chunks)
+            if not chunks.is_over:
+                await _drain(chunks)
             return
     feed.add(reader.finish())
     feed.usage, feed.usage_final = reader.usage, reader.usage_final
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
+async def _drain(chunks: Frames) -> None:
     try:
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in chunks:

@@ -8,7 +8,7 @@ timeouts are held as for every other call: no redirect is followed, nothing is t
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
+from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
@@ -58,7 +58,7 @@ class Answered:
 
     content_type: str
     headers: tuple[tuple[str, str], ...]
-    chunks: AsyncIterator[bytes] = field(repr=False)
+    chunks: "Frames" = field(repr=False)
 
 
 class RefusedByProvider(ProviderError):
@@ -89,7 +89,7 @@ async def open_wire(call: WireCall) -> AsyncGenerator[Answered]:
             yield Answered(
                 response.headers.get("content-type", "application/json"),
                 tuple(response.headers.items()),
-                _Frames(response.content),
+                Frames(response.content),
             )
     except _OUTSIDE_ERRORS as error:
         timed_out = isinstance(error, TimeoutError)
@@ -98,7 +98,7 @@ async def open_wire(call: WireCall) -> AsyncGenerator[Answered]:
         raise trouble
 
 
-class _Frames:
+class Frames:
     """A body as it comes: what comes after a pause at once, what follows it within a frame together.
 
     The body's end ends a frame as well, so nobody waits for a frame that will bring no more.
@@ -130,6 +130,11 @@ class _Frames:
             raise StopAsyncIteration
         self._until = self._loop.time() + limits.WIRE_FRAME_SECONDS
         return piece
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the body has ended and all of it was taken."""
+        return self._content.at_eof()
 
     def _end(self) -> None:
         if self._over is not None and not self._over.done():

@@ -1,12 +1,13 @@
 """Each promise of the audit can be broken, and what breaks it is found: fresh by every audit, old by ``--full``."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, text
-from sqlmodel import Session
+from sqlalchemy import Connection, Engine, func, text
+from sqlmodel import Session, select
 
 from projectloom import limits
 from projectloom.__main__ import main
@@ -17,6 +18,7 @@ from projectloom.ids import first_id, new_id
 from projectloom.ledger.audit import Since
 from projectloom.ledger.audit_marks import read_mark
 from projectloom.ledger.credits import grant
+from projectloom.ledger.models import AuditedLot, LotMovement
 from projectloom.money import from_usd
 from projectloom.operating.audit import PROOFS, audit, examine, remember
 from tests.conftest import ENGINES, forget_settings, fresh_database, new_person
@@ -411,6 +413,30 @@ def test_a_transaction_that_commits_after_the_audit_began_is_not_skipped(person:
 def test_the_overlap_outlasts_every_transaction():
     longest = max(limits.POSTGRES_STATEMENT_SECONDS, limits.POSTGRES_IDLE_SECONDS, limits.SQLITE_BUSY_SECONDS)
     assert 10 * longest < limits.AUDIT_OVERLAP_SECONDS
+
+
+def test_what_remains_of_a_lot_is_followed_from_mark_to_mark(person: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "AUDIT_OVERLAP_SECONDS", 0)
+    give(person, "one")
+    for times in range(1, 4):
+        spend(person, 7)
+        # Ids tell milliseconds.
+        time.sleep(0.01)
+        assert audit().holds
+        with reading() as session:
+            [kept] = session.exec(select(AuditedLot)).all()
+            last = session.exec(select(func.max(LotMovement.id))).one()
+        assert (kept.remaining_nanos, kept.movement_id) == (from_usd(1) - 7 * times, last)
+
+
+def test_movements_after_the_mark_are_summed_again_by_the_next_audit(person: str):
+    give(person, "one")
+    for _ in range(3):
+        spend(person, 7)
+        assert audit().holds
+    with reading() as session:
+        # All of it lies within the overlap.
+        assert session.exec(select(AuditedLot)).all() == []
 
 
 def test_what_was_spent_is_followed_from_mark_to_mark(person: str):
