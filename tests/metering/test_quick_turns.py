@@ -387,7 +387,8 @@ async def test_an_end_that_found_its_rows_busy_is_waited_for_as_well(books: Engi
     ada = somebody()
     turn = await opened(ada)
     committer, busy = group_commit._committer(), asyncio.Event()
-    write = committer._store.write
+    store = committer._lanes[0].store
+    write = store.write
 
     async def busy_once(batch: Any) -> Any:
         if busy.is_set():
@@ -395,7 +396,7 @@ async def test_an_end_that_found_its_rows_busy_is_waited_for_as_well(books: Engi
         busy.set()
         return {waiting.number: BUSY for waiting in batch}
 
-    monkeypatch.setattr(committer._store, "write", busy_once)
+    monkeypatch.setattr(store, "write", busy_once)
     monkeypatch.setattr(limits, "QUICK_BUSY_SECONDS", 0.3)
     end = asyncio.create_task(settle(turn, said()))
     await busy.wait()
