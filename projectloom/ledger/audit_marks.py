@@ -56,8 +56,8 @@ def read_since(session: Session) -> Since | None:
     return None if mark is None else Since(mark.clean_until, mark.posting_id, mark.movement_id)
 
 
-def next_mark(session: Session) -> NextMark:
-    """Where the audit after the one on this snapshot may begin.
+def next_mark(session: Session, *, full: bool) -> NextMark:
+    """Where the audit after the one on this snapshot, which reads everything if it is ``full``, may begin.
 
     A transaction that is still open may add rows that are older than the snapshot and not in it, so the mark lies
     ``AUDIT_OVERLAP_SECONDS`` before the snapshot, by the database's clock: longer than any transaction lasts, and than
@@ -70,8 +70,10 @@ def next_mark(session: Session) -> NextMark:
     movement_id = (
         select(LotMovement.id).where(LotMovement.entry_id < before).order_by(col(LotMovement.id).desc()).limit(1)
     )
+    mark = None if full else read_mark(session)
+    begins = mark.movement_id if mark else 0
     since = Since(moment, session.exec(posting_id).first() or 0, session.exec(movement_id).first() or 0)
-    return NextMark(checked_at, since, _newly_posted(session), _newly_moved(session, reached=since.movement_id))
+    return NextMark(checked_at, since, _newly_posted(session), _moved(session, after=begins, until=since.movement_id))
 
 
 def _newly_posted(session: Session) -> tuple[AuditedAccount, ...]:
@@ -92,18 +94,17 @@ def _newly_posted(session: Session) -> tuple[AuditedAccount, ...]:
     )
 
 
-def _newly_moved(session: Session, *, reached: int) -> tuple[AuditedLot, ...]:
-    """What remained of lots that moved since the last mark, after their last movement up to the next one."""
-    mark = read_mark(session)
+def _moved(session: Session, *, after: int, until: int) -> tuple[AuditedLot, ...]:
+    """What remained of the lots with movements in this range after the last of those."""
     moved = (
         select(LotMovement.lot_id, func.max(LotMovement.id).label("last"))
-        .where(col(LotMovement.id) > (mark.movement_id if mark else 0), col(LotMovement.id) <= reached)
+        .where(col(LotMovement.id) > after, col(LotMovement.id) <= until)
         .group_by(col(LotMovement.lot_id))
         .subquery()
     )
     later = (
         select(LotMovement.lot_id, func.sum(LotMovement.amount_nanos).label("nanos"))
-        .where(col(LotMovement.id) > reached)
+        .where(col(LotMovement.id) > until)
         .group_by(col(LotMovement.lot_id))
         .subquery()
     )

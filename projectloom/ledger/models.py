@@ -6,7 +6,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, String
+from sqlalchemy import CheckConstraint, Index, String, text
 from sqlmodel import Field, SQLModel
 
 from projectloom.clock import now
@@ -100,10 +100,17 @@ class LedgerAccount(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
+# Nearly every entry is one, and what looks for another kind must not read them.
+_NO_CAPTURE = text("kind <> 'capture'")
+
+
 class JournalEntry(SQLModel, table=True):
     """One balanced event. Immutable."""
 
     __tablename__ = "journal_entries"
+    __table_args__ = (
+        Index("ix_journal_entries_few", "kind", "cause", postgresql_where=_NO_CAPTURE, sqlite_where=_NO_CAPTURE),
+    )
 
     id: str = Field(primary_key=True)
     kind: str = Field(sa_type=String)

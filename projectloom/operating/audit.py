@@ -65,7 +65,7 @@ def examine(*, full: bool = False, told: Callable[[Check], None] | None = None) 
             # No door waits for an audit, and one that reads everything may be long at one question.
             session.connection().execute(text(f"SET LOCAL statement_timeout = '{limits.AUDIT_STATEMENT_SECONDS}s'"))
         # First of all: the moment must not be later than the snapshot.
-        reached = next_mark(session)
+        reached = next_mark(session, full=full)
         since = None if full else read_since(session)
         for check in proving(session, PROOFS, since):
             checks.append(check)

@@ -429,6 +429,23 @@ def test_what_remains_of_a_lot_is_followed_from_mark_to_mark(person: str, monkey
         assert (kept.remaining_nanos, kept.movement_id) == (from_usd(1) - 7 * times, last)
 
 
+def test_a_full_audit_learns_what_remained_of_lots_that_no_other_looked_at(
+    person: str, books: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "AUDIT_OVERLAP_SECONDS", 0)
+    give(person, "one")
+    spend(person, 7)
+    time.sleep(0.01)
+    assert audit().holds
+    with transaction() as session:
+        # As after an update from a version that kept no such thing.
+        session.connection().execute(text("DELETE FROM audited_lots"))
+    for full, known in ((False, 0), (True, 1)):
+        assert audit(full=full).holds
+        with reading() as session:
+            assert len(session.exec(select(AuditedLot)).all()) == known
+
+
 def test_movements_after_the_mark_are_summed_again_by_the_next_audit(person: str):
     give(person, "one")
     for _ in range(3):
