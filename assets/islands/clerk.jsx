@@ -2,7 +2,7 @@
 // of Clerk's lasts a minute. The server looks at every token; what is drawn here for somebody proves nothing.
 import { useEffect, useRef } from "react";
 import { useAuth } from "@clerk/clerk-react";
-import { forgetDrafts, forgetPerson } from "./auth.jsx";
+import { forgetDrafts, forgetPerson } from "./leaving.jsx";
 
 const OFTEN = 45; // seconds between two tokens, or sooner where one ends sooner
 const SPARE = 15; // so long before its end a token is replaced

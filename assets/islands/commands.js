@@ -1,6 +1,6 @@
 // Everything that the palette can do, as a list of {id, group, words, also, note, run}. `also` is further words by which
 // it is found.
-import { leave } from "./auth.jsx";
+import { leave } from "./leaving.jsx";
 import { backendUrl } from "./backend.js";
 
 const THEMES = [

@@ -323,7 +323,7 @@ class ImportFile(rx.Component):
 class SignOut(rx.Component):
     """The button that ends the session."""
 
-    library = "$/public/islands/auth.jsx"
+    library = "$/public/islands/leaving.jsx"
     tag = "SignOut"
 
 
