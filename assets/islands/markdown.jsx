@@ -1,15 +1,12 @@
 // Markdown for replies. Model output is untrusted: raw HTML stays text, links that are not http, https or mailto lose
-// their target, images are never fetched (a remote image could carry the conversation away in its address). Colours of
-// code and maths come from libraries that are loaded when the first of their kind is there.
+// their target (markdown_tree.js), images are never fetched (a remote image could carry the conversation away in its
+// address). Colours of code and maths come from libraries that are loaded when the first of their kind is there.
 import { memo, useEffect, useMemo, useReducer, useRef, useState } from "react";
-import ReactMarkdown from "react-markdown";
-import remarkGfm from "remark-gfm";
 import { splitBlocks } from "./blocks.js";
 import { copyText } from "./clipboard.js";
 import { coloured } from "./highlight.js";
+import { drawMarkdown } from "./markdown_tree.js";
 import { DISPLAY, INLINE, hideMaths } from "./maths.js";
-
-const PLUGINS = [remarkGfm];
 
 const sourceOf = (code) => code?.children?.map((child) => child.value ?? "").join("") ?? "";
 
@@ -119,11 +116,7 @@ const COMPONENTS = {
 };
 
 const Block = memo(function Block({ text }) {
-  return (
-    <ReactMarkdown remarkPlugins={PLUGINS} components={COMPONENTS}>
-      {hideMaths(text)}
-    </ReactMarkdown>
-  );
+  return drawMarkdown(hideMaths(text), COMPONENTS);
 });
 
 /** The whole text as memoised blocks: while it grows, only the last one is drawn again. */

@@ -38,8 +38,10 @@ class Reply(rx.Component):
     library = "$/public/islands/reply.jsx"
     tag = "Reply"
     lib_dependencies: list[str] = [
-        "react-markdown@10.1.0",
-        "remark-gfm@4.0.1",
+        "mdast-util-from-markdown@2.1.0",
+        "mdast-util-gfm@3.1.0",
+        "mdast-util-to-hast@13.2.2",
+        "micromark-extension-gfm@3.0.0",
         "highlight.js@11.12.0",
         "katex@0.19.1",
     ]

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.walks import join, send
+from tests.browser.website import Website
 from tests.browser.windows import Windows
 
 # Whatever of it ran would leave a mark in the window, and what was fetched would be another machine's, which no window
@@ -71,6 +72,51 @@ def test_a_reply_s_html_scripts_links_and_remote_images_stay_inert(page: Page) -
     expect(text.get_by_role("link")).to_have_count(1)
     expect(text.get_by_role("link", name="four")).to_have_attribute("rel", re.compile("noopener"))
     is_inert(page)
+
+
+# Most of what Markdown and GitHub's additions to it can say.
+MARKDOWN = """\
+## A heading
+
+Some **bold**, *slanted*, ~~struck~~ and `coded` words,\\
+<b>no HTML</b> &amp; https://bare.example.
+
+| left | right |
+|:-----|------:|
+| one  | `two` |
+
+- [x] done
+- [ ] open
+
+3. third
+4. fourth
+
+> quoted [by reference][name] [here](/pricing "Prices") [nowhere](javascript:x) [mail](mailto:a@b.example)
+
+[name]: https://reference.example
+"""
+
+
+def test_a_reply_is_drawn_as_its_markdown_says(page: Page, site: Website) -> None:
+    site.talk(join(page), {"Markdown": ["Show me", MARKDOWN]})
+    page.goto("/")
+    page.get_by_test_id("conversation").click()
+    text = page.get_by_test_id("reply-text")
+    expect(text.get_by_role("heading", name="A heading", level=3)).to_be_visible()
+    expect(text.locator("p").first).to_have_text(
+        "Some bold, slanted, struck and coded words,\n<b>no HTML</b> & https://bare.example."
+    )
+    expect(text.locator("strong, em, del, p > code, p > br")).to_have_count(5)
+    expect(text.get_by_role("cell", name="two")).to_have_css("text-align", "right")
+    expect(text.get_by_role("checkbox", checked=True)).to_be_disabled()
+    expect(text.get_by_role("checkbox")).to_have_count(2)
+    expect(text.locator("ol[start='3'] > li")).to_have_text(["third", "fourth"])
+    leads = {one.inner_text(): one.get_attribute("href") for one in text.get_by_role("link").all()}
+    assert leads["https://bare.example"] == "https://bare.example"
+    assert leads["by reference"] == "https://reference.example"
+    assert (leads["here"], leads["mail"]) == ("/pricing", "mailto:a@b.example")
+    assert "nowhere" not in leads
+    expect(text.locator("blockquote")).to_contain_text("nowhere")
 
 
 def test_each_page_has_a_policy_without_inline_scripts_and_keeps_to_it(page: Page) -> None:
