@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 from projectloom import style
 from projectloom.api.v1.door import with_door_for_programs
 from projectloom.components.clerk_parts import around_every_page
+from projectloom.components.islands import Toasts
 from projectloom.config import settings
 from projectloom.logs import begin_logging
 from projectloom.page_files import with_page_files
@@ -23,7 +24,7 @@ app = rx.App(
     stylesheets=style.STYLESHEETS,
     head_components=style.head(),
     html_lang=style.HTML_LANG,
-    toaster=style.toaster(),
+    toaster=Toasts.create(),
     # Nothing in the place of Reflex's own words and picture for a lost connection: ours are in template.py.
     extra_app_wraps={(5, "Overlay"): lambda _: rx.fragment(), **around_every_page()},
 )

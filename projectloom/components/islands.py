@@ -306,6 +306,13 @@ class Palette(rx.Component):
     on_guide: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+class Toasts(rx.Component):
+    """Stands on every page: where what ``rx.toast`` says appears, in place of the library that Reflex brings for it."""
+
+    library = "$/public/islands/toasts.jsx"
+    tag = "Toasts"
+
+
 class ThemeChoice(rx.Component):
     """Three radio buttons for the theme, which is kept in this browser."""
 

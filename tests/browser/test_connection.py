@@ -127,7 +127,7 @@ def test_a_server_that_is_away_is_said_by_the_page_s_own_strip_alone(page: Page,
     expect(page.get_by_test_id("held")).to_contain_text(HELD)
     # Reflex's own toast would have come with the second attempt.
     page.wait_for_timeout(1_500)
-    expect(page.locator("[data-sonner-toast]")).to_have_count(0)
+    expect(page.get_by_test_id("toast")).to_have_count(0)
     expect(page.locator(".lucide-wifi-off")).to_have_count(0)
     site.start()
     expect(lost).to_have_count(0, timeout=30_000)

@@ -59,7 +59,7 @@ def test_an_ordinary_person_sees_no_way_there_and_no_such_page(page: Page, windo
         expect(page.get_by_test_id(there)).to_have_count(0)
         expect(page.get_by_role("navigation", name="Operator's pages")).to_have_count(0)
         # The page says it, and nothing beside it.
-        expect(page.locator("[data-sonner-toast]")).to_have_count(0)
+        expect(page.get_by_test_id("toast")).to_have_count(0)
 
 
 def test_credit_is_given_by_keyboard_and_taken_back_and_both_are_in_the_record(

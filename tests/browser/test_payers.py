@@ -90,7 +90,7 @@ def test_something_that_is_no_key_is_refused_in_words(page: Page):
     page.goto("/settings")
     page.get_by_test_id("key-anthropic").fill("not a key")
     page.get_by_test_id("save-key-anthropic").click()
-    expect(page.locator("[data-sonner-toast]")).to_contain_text("key")
+    expect(page.get_by_test_id("toast")).to_contain_text("key")
     expect(page.get_by_test_id("key-hint-anthropic")).to_have_count(0)
 
 

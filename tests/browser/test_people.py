@@ -131,7 +131,7 @@ def test_somebody_else_s_conversation_is_not_there(page: Page, windows: Windows)
     other = windows.open()
     walks.join(other)
     other.goto(page.url)
-    expect(other.locator("[data-sonner-toast]")).to_contain_text("not here any more")
+    expect(other.get_by_test_id("toast")).to_contain_text("not here any more")
     expect(other.get_by_test_id("question-text")).to_have_count(0)
     expect(other).not_to_have_url(page.url)
 
