@@ -79,7 +79,7 @@
   // The page that was asked for by who has to sign in first, in this tab. It is kept here and not in the address, so that
   // no link of somebody else's decides where a sign-in leads; it is looked at all the same.
   const NEXT = "loom:next";
-  const isOwn = (address) => /^\/(?![/\\])[^\\\s]*$/.test(address) && !/^\/sign-in(?![^/?#])/.test(address);
+  const isOwn = (address) => /^\/(?![/\\])[^\\\s]*$/.test(address) && !/^\/sign-(in|up)(?![^/?#])/.test(address);
   window.loomNext = {
     keep() {
       const { pathname, search, hash } = window.location;

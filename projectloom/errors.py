@@ -109,7 +109,9 @@ class LinkOver(LoomError):
     """A link in a mail that was opened before, is too old, or was never sent."""
 
     code = "link_over"
-    default_message = "This link is over: it was used before, or it is too old. Ask for another one."
+    default_message = (
+        "This link is over: it was used before, a later one was sent, or it is too old. Ask for another one."
+    )
 
 
 class EmailTaken(LoomError):

@@ -14,7 +14,6 @@ AGENT = "/agent"
 AGENT_RUN = "/agent/[run_id]"
 SIGN_IN = "/sign-in"
 SIGN_UP = "/sign-up"
-"""Where Clerk signs people in; local accounts are made on the other page."""
 FORGOT_PASSWORD = "/forgot-password"  # noqa: S105 - an address
 RESET_PASSWORD = "/reset-password"  # noqa: S105 - an address
 CONFIRM_EMAIL = "/confirm-email"

@@ -2,6 +2,7 @@
 // no server is told it by opening the page, and only a press uses it up: programs that open links in mails do nothing.
 import { useEffect, useState } from "react";
 import { postJson } from "./backend.js";
+import { leave } from "./leaving.jsx";
 
 const FAILED = "That did not work. Please try again.";
 
@@ -76,17 +77,53 @@ export function ForgotPassword({ children }) {
   );
 }
 
-export function ResetPassword({ minPassword, children }) {
+/** The next step. A whole page is loaded, since another session may have begun or ended by what was done. */
+function Onward({ to, test, children }) {
+  return (
+    <a className="button primary wide" href={to} data-testid={test}>
+      {children}
+    </a>
+  );
+}
+
+const ToChat = () => (
+  <Onward to="/" test="to-chat">
+    Go on
+  </Onward>
+);
+const ToSignIn = () => (
+  <Onward to="/sign-in" test="to-sign-in">
+    Sign in
+  </Onward>
+);
+
+/** What ended with the old password: only what this account had. */
+function whatEnded({ accessKeysRevoked, providerKeysDeleted }) {
+  const said = [];
+  if (accessKeysRevoked) said.push(accessKeysRevoked === 1 ? "Its access key is revoked." : "Its access keys are revoked.");
+  if (providerKeysDeleted) said.push("The provider keys kept in it are deleted, as this address was never confirmed before.");
+  return said.join(" ");
+}
+
+export function ResetPassword({ minPassword }) {
   const secret = useSecret();
   const { busy, error, done, ask } = useAsking("/api/auth/reset-password");
   if (done) {
     return (
       <>
         <Said>
-          Your password is changed, you are signed out everywhere, and your access keys are revoked. Provider keys were
-          deleted too if this address was never confirmed before.
+          The password of <strong>{done.email}</strong> is changed, and it is signed out everywhere. {whatEnded(done)}
         </Said>
-        {children}
+        {done.signedInAs ? (
+          <>
+            <p className="quiet">You are still signed in as {done.signedInAs} here.</p>
+            <button type="button" className="button primary wide" onClick={leave} data-testid="change-account">
+              Sign in with the other account
+            </button>
+          </>
+        ) : (
+          <ToSignIn />
+        )}
       </>
     );
   }
@@ -116,7 +153,7 @@ export function ResetPassword({ minPassword, children }) {
   );
 }
 
-export function ConfirmEmail({ children }) {
+export function ConfirmEmail() {
   const secret = useSecret();
   const { busy, error, code, done, ask } = useAsking("/api/auth/confirm-email");
   // Who reads the mails need not be who made the account: then the server asks for the account's password.
@@ -130,7 +167,10 @@ export function ConfirmEmail({ children }) {
         <Said>
           <strong>{done.email}</strong> is confirmed.
         </Said>
-        {children}
+        {done.signedInAs && done.signedInAs !== done.email ? (
+          <p className="quiet">You are still signed in as {done.signedInAs} here.</p>
+        ) : null}
+        {done.signedInAs ? <ToChat /> : <ToSignIn />}
       </>
     );
   }

@@ -9,8 +9,8 @@ const WORDS = {
   up: { button: "Create account", path: "/api/auth/sign-up", other: "Sign in", ask: "Already have an account?", password: "new-password" },
 };
 
-export function AuthForm({ demonstration, minPassword }) {
-  const [mode, setMode] = useState("in");
+export function AuthForm({ first, demonstration, minPassword }) {
+  const [mode, setMode] = useState(first);
   const [error, setError] = useState("");
   const [note, setNote] = useState("");
   const [busy, setBusy] = useState("");

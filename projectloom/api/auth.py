@@ -60,20 +60,33 @@ async def post_forgot_password(request: Request) -> JSONResponse:
 
 @router.post("/reset-password")
 async def post_reset_password(request: Request) -> JSONResponse:
-    """``{"token", "password"}`` → ``{"ok": true}``; every session of the person ends. 410 when the link is over."""
+    """``{"token", "password"}`` → whose password it is now, and what ended with the old one. 410: the link is over.
+
+    Every session of the person ends. ``signedInAs`` is somebody else who stays signed in here.
+    """
     await count(Act.SIGN_IN, address=address_of(request))
     values = await read_object(request, limit=limits.MAX_SMALL_BODY_BYTES)
     secret, password = text_of(values, "token", limit=limits.MAX_LINK_CHARS), values.get("password")
     if not isinstance(password, str):
         raise InvalidInput("password must be a text.")
-    await in_sign_in_thread(reset_password, secret, password)
-    return JSONResponse({"ok": True})
+    done = await in_sign_in_thread(reset_password, secret, password)
+    person = await in_thread(identify, token_of(request))
+    return JSONResponse(
+        {
+            "ok": True,
+            "email": done.email,
+            "accessKeysRevoked": done.closed.access_keys,
+            "providerKeysDeleted": done.closed.provider_keys,
+            "signedInAs": person.email if person else None,
+        }
+    )
 
 
 @router.post("/confirm-email")
 async def post_confirm_email(request: Request) -> JSONResponse:
     """``{"token", "password"?}`` → ``{"email"}`` that is confirmed from now on. 410 when the link is over.
 
+    ``signedInAs`` is who is signed in here, if anybody.
     Without a session of that account its password is asked for (403, ``account_unproven``).
     """
     await count(Act.SIGN_IN, address=address_of(request))
@@ -84,7 +97,8 @@ async def post_confirm_email(request: Request) -> JSONResponse:
         raise InvalidInput("password must be a text.")
     person = await in_thread(identify, token_of(request))
     run, network = in_sign_in_thread if password else in_thread, address_of(request)
-    return JSONResponse({"email": await run(confirm_email, secret, person=person, password=password, network=network)})
+    email = await run(confirm_email, secret, person=person, password=password, network=network)
+    return JSONResponse({"email": email, "signedInAs": person.email if person else None})
 
 
 async def _credentials(request: Request, act: Act) -> tuple[str, str]:

@@ -254,11 +254,12 @@ class CopyButton(rx.Component):
 
 
 class AuthForm(rx.Component):
-    """Sign in, sign up, and in the sandbox the demonstration account."""
+    """Sign in, sign up, and in the sandbox the demonstration account. ``first`` is the form to begin with: in or up."""
 
     library = "$/public/islands/auth.jsx"
     tag = "AuthForm"
 
+    first: rx.Var[str]
     demonstration: rx.Var[bool]
     min_password: rx.Var[int]
 
@@ -271,7 +272,7 @@ class ForgotPassword(rx.Component):
 
 
 class ResetPassword(rx.Component):
-    """Takes another password for the link in the address; children stand under the answer."""
+    """Takes another password for the link in the address, and says what became of the account."""
 
     library = "$/public/islands/account.jsx"
     tag = "ResetPassword"
@@ -280,7 +281,7 @@ class ResetPassword(rx.Component):
 
 
 class ConfirmEmail(rx.Component):
-    """Confirms the address whose link is in the page's own; children stand under the answer."""
+    """Confirms the address whose link is in the page's own."""
 
     library = "$/public/islands/account.jsx"
     tag = "ConfirmEmail"

@@ -6,7 +6,12 @@ import reflex as rx
 
 from projectloom import routes
 from projectloom.components.clerk_parts import clerk_is_on
-from projectloom.pages.account import confirm_email_page, forgot_password_page, reset_password_page
+from projectloom.pages.account import (
+    confirm_email_page,
+    forgot_password_page,
+    kept_by_clerk_page,
+    reset_password_page,
+)
 from projectloom.pages.activity import activity_page
 from projectloom.pages.agent import agent_page
 from projectloom.pages.chat import chat_page
@@ -149,19 +154,17 @@ def add_pages(app: rx.App) -> None:
     app.add_page(
         sign_in_page, route=routes.SIGN_IN, title="Sign in · ProjectLoom", on_load=[IdentityState.skip_sign_in]
     )
-    if not clerk_is_on():
-        for page, route, title in (
-            (forgot_password_page, routes.FORGOT_PASSWORD, "Forgot your password?"),
-            (reset_password_page, routes.RESET_PASSWORD, "Choose another password"),
-            (confirm_email_page, routes.CONFIRM_EMAIL, "Confirm your e-mail"),
-        ):
-            app.add_page(page, route=route, title=f"{title} · ProjectLoom")
-    if clerk_is_on():
-        app.add_page(
-            sign_up_page,
-            route=routes.SIGN_UP,
-            title="Create an account · ProjectLoom",
-            on_load=[IdentityState.skip_sign_in],
-        )
+    for page, route, title in (
+        (forgot_password_page, routes.FORGOT_PASSWORD, "Forgot your password?"),
+        (reset_password_page, routes.RESET_PASSWORD, "Choose another password"),
+        (confirm_email_page, routes.CONFIRM_EMAIL, "Confirm your e-mail"),
+    ):
+        app.add_page(kept_by_clerk_page if clerk_is_on() else page, route=route, title=f"{title} · ProjectLoom")
+    app.add_page(
+        sign_up_page,
+        route=routes.SIGN_UP,
+        title="Create an account · ProjectLoom",
+        on_load=[IdentityState.skip_sign_in],
+    )
     app.add_page(pricing_page, route=routes.PRICING, title="How we charge · ProjectLoom", on_load=[PricingState.load])
     app.add_page(not_found_page, route="404", title="No such page · ProjectLoom")

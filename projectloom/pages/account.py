@@ -29,12 +29,9 @@ def reset_password_page() -> rx.Component:
     """The link that was asked for leads here."""
     return _page(
         "Choose another password",
-        ResetPassword.create(
-            link("Sign in", to=routes.SIGN_IN, class_name="button primary wide", custom_attrs=attrs("to-sign-in")),
-            min_password=MIN_PASSWORD_CHARS,
-        ),
+        ResetPassword.create(min_password=MIN_PASSWORD_CHARS),
         rx.el.p(
-            "A link is over? ",
+            "Is the link over? ",
             link("Ask for another one", to=routes.FORGOT_PASSWORD, class_name="link"),
             class_name="quiet switch",
         ),
@@ -45,15 +42,29 @@ def confirm_email_page() -> rx.Component:
     """The link that a new account is sent leads here."""
     return _page(
         "Confirm your e-mail",
-        ConfirmEmail.create(
-            link("Go on", to=routes.CHAT, class_name="button primary wide", custom_attrs=attrs("to-chat")),
-        ),
+        ConfirmEmail.create(),
+        rx.el.p("You need to be signed in with the account, or to know its password.", class_name="quiet switch"),
+        rx.el.p(*_another_link(), class_name="quiet switch"),
+        rx.el.p(link("Forgot your password?", to=routes.FORGOT_PASSWORD, class_name="link"), class_name="quiet switch"),
+    )
+
+
+def _another_link() -> tuple[rx.Component | str, ...]:
+    if settings().confirm_email == "sign_in":
+        return "Is the link over? ", link("Sign in", to=routes.SIGN_IN, class_name="link"), ", and we send another one."
+    profile = rx.el.a("settings", href=f"{routes.SETTINGS}#profile", class_name="link")
+    return "Is the link over? The ", profile, " send another one, under Profile."
+
+
+def kept_by_clerk_page() -> rx.Component:
+    """In place of each of these where Clerk signs people in: a mail of before may still lead here."""
+    return _page(
+        "Your account is kept by Clerk",
         rx.el.p(
-            "You need to be signed in with the account, or to know its password. A link is over? The settings send "
-            "another one, under Profile. ",
-            link("Forgot your password?", to=routes.FORGOT_PASSWORD, class_name="link"),
-            class_name="quiet switch",
+            "Passwords and addresses are no longer kept on this server. Sign in, and press your picture in the "
+            "settings to change them; if you forgot your password, the form for signing in helps."
         ),
+        link("Sign in", to=routes.SIGN_IN, class_name="button primary wide", custom_attrs=attrs("to-sign-in")),
     )
 
 

@@ -14,21 +14,23 @@ from projectloom.money import format_usd
 
 def sign_in_page() -> rx.Component:
     """The whole page."""
-    if clerk_is_on():
-        return _with_clerk(clerk_parts().sign_in_form())
+    return _with_clerk(clerk_parts().sign_in_form()) if clerk_is_on() else _local("in")
+
+
+def sign_up_page() -> rx.Component:
+    """The same page, with the form for a new account."""
+    return _with_clerk(clerk_parts().sign_up_form()) if clerk_is_on() else _local("up")
+
+
+def _local(mode: str) -> rx.Component:
     return _page(
-        AuthForm.create(demonstration=settings().sandbox_on, min_password=MIN_PASSWORD_CHARS),
+        AuthForm.create(first=mode, demonstration=settings().sandbox_on, min_password=MIN_PASSWORD_CHARS),
         rx.el.p(
             link("Forgot your password?", to=routes.FORGOT_PASSWORD, class_name="link", custom_attrs=attrs("forgot")),
             class_name="quiet switch",
         ),
         rx.el.p(link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet switch"),
     )
-
-
-def sign_up_page() -> rx.Component:
-    """The page where Clerk makes accounts."""
-    return _with_clerk(clerk_parts().sign_up_form())
 
 
 def _with_clerk(form: rx.Component) -> rx.Component:

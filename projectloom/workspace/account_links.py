@@ -7,8 +7,9 @@ it, so a confirmation also asks for a session or the password of that account.
 """
 
 import secrets
+from dataclasses import dataclass
 
-from projectloom.accounts.doors import close_doors, shut_out_whoever_made
+from projectloom.accounts.doors import Closed, close_doors, shut_out_whoever_made
 from projectloom.accounts.links import Purpose, end_links, open_link, see_link
 from projectloom.accounts.models import User
 from projectloom.accounts.users import find_user, hash_password, normalise_email
@@ -21,6 +22,14 @@ from projectloom.workspace.identity import DEMO_EMAIL, Person, be_local, forget_
 from projectloom.workspace.passwords import check_password, was_right
 
 _PASSWORD_BYTES = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Whose password was replaced, and what ended with the old one."""
+
+    email: str
+    closed: Closed
 
 
 def send_confirmation(user_id: str) -> bool:
@@ -40,7 +49,7 @@ def confirm_email(
     """The address whose confirmation this link is; from now on it is confirmed. ``person`` is who is signed in.
 
     Raises:
-        LinkOver: it is no living link.
+        LinkOver: it is no living link; in words that fit whoever is signed in.
         AccountUnproven: the person is not whose account it is, and no password was given. The link stays.
         InvalidCredentials: that is not the account's password. TooManyRequests: too many wrong ones. The link stays.
     """
@@ -48,11 +57,11 @@ def confirm_email(
     with reading() as session:
         owner = see_link(session, secret=secret, purpose=Purpose.CONFIRM, moment=database_now(session))
     if owner is None:
-        raise LinkOver
+        raise LinkOver(_confirmation_over(person))
     names: list[str] = []
     if person is None or person.user_id != owner.id:
         if not password:
-            raise AccountUnproven
+            raise AccountUnproven(_somebody_else(person))
         _, names = check_password(owner.email, password, network=network)
     with transaction() as session:
         user = open_link(session, secret=secret, purpose=Purpose.CONFIRM, moment=database_now(session))
@@ -62,9 +71,30 @@ def confirm_email(
         if names:
             was_right(session, names)
     if user is None:
-        raise LinkOver
+        raise LinkOver(_confirmation_over(person))
     forget_person(user.id)
     return user.email
+
+
+def _confirmation_over(person: Person | None) -> str:
+    """What is left to do for whoever opened a link that is over: nothing, most often."""
+    over = "This link is over: it was used before, a later one was sent, or it is more than two days old."
+    if person is None and settings().confirm_email == "sign_in":
+        return f"{over} Sign in: if your e-mail is not confirmed yet, we send another one."
+    if person is None:
+        return f"{over} Sign in: if your e-mail is not confirmed yet, the settings send another one."
+    if person.confirmed:
+        return f"{over} {person.email}, which you are signed in with, is confirmed already."
+    return f"{over} The settings send another one, under Profile."
+
+
+def _somebody_else(person: Person | None) -> str | None:
+    if person is None:
+        return None
+    return (
+        f"You are signed in as {person.email}, and this link is for another account. If that is yours too, enter its "
+        "password here."
+    )
 
 
 def confirm_by_hand(email: str, *, keep_password: bool = False) -> str | None:
@@ -117,7 +147,7 @@ def can_reset(email: str) -> str:
     return normalise_email(email)
 
 
-def reset_password(secret: str, password: str) -> None:
+def reset_password(secret: str, password: str) -> Reset:
     """Give the person whose link this is another password, and end their sessions and access keys. Slow on purpose.
 
     Whoever could open it reads their mails, so their address is confirmed by it too. Where it was not before, somebody
@@ -130,18 +160,19 @@ def reset_password(secret: str, password: str) -> None:
     hashed = hash_password(password)
     with transaction() as session:
         user = open_link(session, secret=secret, purpose=Purpose.RESET, moment=database_now(session))
+        closed = Closed(0)
         if user is not None:
             user.password_hash = hashed
-            was_confirmed = user.email_confirmed_at is not None
-            if was_confirmed:
-                close_doors(session, user_id=user.id)
+            if user.email_confirmed_at is not None:
+                closed = close_doors(session, user_id=user.id)
                 end_links(session, user_id=user.id)
             else:
-                shut_out_whoever_made(session, user=user)
+                closed = shut_out_whoever_made(session, user=user)
                 user.email_confirmed_at = database_now(session)
             session.add(user)
             forget_account_waits(session, email=user.email)
-            tell_password_reset(session, user, was_confirmed=was_confirmed)
+            tell_password_reset(session, user, closed)
     if user is None:
         raise LinkOver
     forget_person(user.id)
+    return Reset(user.email, closed)

@@ -2,6 +2,7 @@
 
 from sqlmodel import Session
 
+from projectloom.accounts.doors import Closed
 from projectloom.accounts.links import Purpose, make_link
 from projectloom.accounts.models import User
 from projectloom.accounts.users import NO_ADDRESS
@@ -51,12 +52,13 @@ def tell_password_changed(session: Session, user: User) -> None:
     _tell_changed(session, user, "The password of your account was changed, and your other sessions were signed out.")
 
 
-def tell_password_reset(session: Session, user: User, *, was_confirmed: bool) -> None:
+def tell_password_reset(session: Session, user: User, closed: Closed) -> None:
     """Tell a person that their password was replaced by a link, and what ended with the old one."""
-    words = "The password of your account was changed by a link in a mail. All sessions were signed out, and all "
-    words += "access keys were revoked."
-    if not was_confirmed:
-        words += " Provider keys that were kept in it were deleted."
+    words = "The password of your account was changed by a link in a mail. All sessions were signed out."
+    if closed.access_keys:
+        words += " All access keys were revoked."
+    if closed.provider_keys:
+        words += " Provider keys that were kept in it were deleted, as the address had not been confirmed before."
     _tell_changed(session, user, words)
 
 

@@ -292,4 +292,4 @@ def test_a_reset_takes_all_from_whoever_made_an_account_with_the_address_of_some
     reset_password(reset_secret(ada), NEW)
     assert (identify_key(secret), my_keys(user.id), provider_keys(user.id)) == (None, [], [])
     assert read_preferences(user.id).api_key_mode == "credits"
-    assert "Provider keys that were kept in it were deleted." in mails(MailKind.PASSWORD_CHANGED)[-1].body
+    assert "Provider keys that were kept in it were deleted" in mails(MailKind.PASSWORD_CHANGED)[-1].body

@@ -63,7 +63,10 @@ def test_credit_is_spent_once_the_address_is_confirmed_and_own_keys_wait_for_not
     assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
     assert server.client().post("/api/auth/confirm-email", json=link | {"password": 7}).status_code == 400
     told = client.post("/api/auth/confirm-email", json=link)
-    assert (told.status_code, told.json()) == (200, {"email": email})
+    assert (told.status_code, told.json()) == (200, {"email": email, "signedInAs": email})
+    over = client.post("/api/auth/confirm-email", json=link)
+    assert (over.status_code, over.json()["code"]) == (410, "link_over")
+    assert "confirmed already" in over.json()["error"]
     assert client.post("/api/chat", json=PROMPT).status_code == 200
     assert program.post("/v1/chat/completions", json=wired).status_code == 200
 
@@ -71,19 +74,44 @@ def test_credit_is_spent_once_the_address_is_confirmed_and_own_keys_wait_for_not
 def test_a_forgotten_password_over_http(server: LiveServer):
     email = fresh_email()
     client = server.sign_up(email)
+    client.post("/api/keys", json={"name": "Mine"}).raise_for_status()
     assert client.post("/api/auth/forgot-password", json={"email": f" {email.upper()} "}).json() == {"ok": True}
     secret = mailed(server, email, "reset-password")
     stranger = server.client()
     answer = stranger.post("/api/auth/reset-password", json={"token": secret, "password": "short"})
     assert answer.status_code == 400
     answer = stranger.post("/api/auth/reset-password", json={"token": secret, "password": "another good one"})
-    assert (answer.status_code, answer.json()) == (200, {"ok": True})
+    assert answer.status_code == 200
+    ended = {"accessKeysRevoked": 1, "providerKeysDeleted": 0}
+    assert answer.json() == {"ok": True, "email": email, "signedInAs": None, **ended}
     assert "set-cookie" not in answer.headers
     assert client.get("/api/preferences").status_code == 401
     again = stranger.post("/api/auth/reset-password", json={"token": secret, "password": "a third good one"})
     assert (again.status_code, again.json()["code"]) == (410, "link_over")
     signed_in = stranger.post("/api/auth/sign-in", json={"email": email, "password": "another good one"})
     assert signed_in.status_code == 200
+
+
+def test_a_link_for_another_account_says_who_is_signed_in(server: LiveServer):
+    email, other = fresh_email(), fresh_email()
+    server.sign_up(email)
+    client = server.sign_up(other)
+    link = {"token": mailed(server, email, "confirm-email")}
+    refused = client.post("/api/auth/confirm-email", json=link)
+    assert (refused.status_code, refused.json()["code"]) == (403, "account_unproven")
+    assert f"signed in as {other}" in refused.json()["error"]
+    told = client.post("/api/auth/confirm-email", json=link | {"password": PASSWORD})
+    assert told.json() == {"email": email, "signedInAs": other}
+    # Theirs is not, and the words for a link that is over say where another one is.
+    over = client.post("/api/auth/confirm-email", json=link)
+    assert (over.status_code, over.json()["error"].endswith("The settings send another one, under Profile.")) == (
+        410,
+        True,
+    )
+    assert "Sign in" in server.client().post("/api/auth/confirm-email", json=link).json()["error"]
+    client.post("/api/auth/forgot-password", json={"email": email}).raise_for_status()
+    changed = {"token": mailed(server, email, "reset-password"), "password": "another good one"}
+    assert client.post("/api/auth/reset-password", json=changed).json()["signedInAs"] == other
 
 
 def test_whether_an_address_has_an_account_is_told_by_neither_words_nor_status(server: LiveServer):

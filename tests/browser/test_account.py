@@ -41,7 +41,9 @@ def test_a_forgotten_password_is_replaced_by_a_link_that_opens_once(page: Page, 
     link = page.url
     page.get_by_test_id("reset-password").fill(NEW)
     page.get_by_test_id("reset-submit").click()
-    expect(page.get_by_test_id("account-done")).to_be_visible()
+    # It had no keys, so nothing is said of any.
+    done = f"The password of {email} is changed, and it is signed out everywhere."
+    expect(page.get_by_test_id("account-done")).to_have_text(done)
     assert elsewhere.request.get("/api/preferences").status == 401
     page.get_by_test_id("to-sign-in").click()
     page.get_by_test_id("email").fill(email)
@@ -81,6 +83,23 @@ def test_an_address_is_confirmed_by_the_link_that_the_settings_send(page: Page, 
     page.goto("/settings")
     expect(page.get_by_test_id("profile-email")).to_have_text(email)
     expect(page.get_by_test_id("unconfirmed")).to_have_count(0)
+
+
+def test_whoever_is_signed_in_as_somebody_else_is_told_so_and_led_to_the_account_of_the_link(
+    page: Page, windows: Windows
+):
+    email = walks.join(windows.open())
+    other = walks.join(page)
+    page.request.post("/api/auth/forgot-password", data={"email": email})
+    open_mail(page, email, "/reset-password")
+    page.get_by_test_id("reset-password").fill(NEW)
+    page.get_by_test_id("reset-submit").click()
+    expect(page.get_by_text(f"You are still signed in as {other} here.")).to_be_visible()
+    page.get_by_test_id("change-account").click()
+    page.get_by_test_id("email").fill(email)
+    page.get_by_test_id("password").fill(NEW)
+    page.get_by_test_id("sign-in-submit").click()
+    expect(page.get_by_test_id("account-email")).to_have_text(email)
 
 
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=["1280", "390"])

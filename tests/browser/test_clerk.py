@@ -181,6 +181,15 @@ def test_deleting_one_s_data_signs_out_at_clerk_too(page: Page, site: Website):
     assert site.ask_books("SELECT 1 FROM users WHERE email = ?", email) == []
 
 
+def test_a_link_of_an_earlier_mail_is_told_that_clerk_keeps_the_account_now(windows: Windows):
+    page = windows.open()
+    for address in ("/forgot-password", "/reset-password#secret", "/confirm-email#secret"):
+        page.goto(address)
+        expect(page.get_by_role("heading", name="Your account is kept by Clerk")).to_be_visible()
+    page.get_by_test_id("to-sign-in").click()
+    expect(page.get_by_test_id("clerk-submit")).to_be_visible()
+
+
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=["1280", "390"])
 def test_the_pages_with_clerk_s_parts_fit_and_are_accessible(windows: Windows, device: dict):
     width = device["viewport"]["width"]

@@ -123,6 +123,19 @@ def test_a_sign_in_leads_to_pages_of_this_site_only(page: Page):
     assert page.evaluate("window.loomNext.take()") == "/"
 
 
+def test_sign_up_is_an_address_of_its_own_and_leads_on_to_what_was_asked_for(page: Page):
+    page.goto("/settings")
+    expect(page.get_by_test_id("sign-in-form")).to_be_visible()
+    page.goto("/sign-up")
+    expect(page).to_have_title("Create an account · ProjectLoom")
+    page.get_by_test_id("email").fill(walks.new_email())
+    page.get_by_test_id("password").fill(walks.PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    expect(page).to_have_url(re.compile("/settings$"))
+    page.goto("/sign-up")
+    expect(page).to_have_url(re.compile("/$"))
+
+
 def test_somebody_else_s_conversation_is_not_there(page: Page, windows: Windows):
     walks.join(page, mode="credits", dollars=10)
     page.goto("/")
