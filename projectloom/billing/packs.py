@@ -45,7 +45,9 @@ class Pack:
 
     @property
     def bonus_words(self) -> str:
-        """``"$25 + $2 bonus"``."""
+        """``"$25 + $2 bonus"``; where there is none it is not spoken of: ``"$10 of credit"``."""
+        if not self.bonus_cents:
+            return f"${self.amount_usd} of credit"
         return f"${self.amount_usd} + ${plain_dollars(self.bonus_cents)} bonus"
 
     @property

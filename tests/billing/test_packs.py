@@ -21,6 +21,12 @@ def test_the_packs_and_their_bonuses_are_those_of_the_contract():
         100: ("100.00", "115.00"),
     }
     assert find_pack(100).bonus_nanos == from_usd(15)
+    assert [pack.bonus_words for pack in PACKS] == [
+        "$10 of credit",
+        "$25 + $2 bonus",
+        "$50 + $5 bonus",
+        "$100 + $15 bonus",
+    ]
 
 
 @pytest.mark.parametrize("amount", JSON_AMOUNTS, ids=lambda text: text[:12])
