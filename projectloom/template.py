@@ -22,11 +22,13 @@ from projectloom.state.preferences import PreferencesState
 from projectloom.state.usage import UsageState
 
 
-def frame(*content: rx.Component, title: rx.Var[str] | str, menu: rx.Component | None = None) -> rx.Component:
-    """A private page; ``menu`` stands beside its title."""
+def frame(
+    *content: rx.Component, title: rx.Var[str] | str, current: str | None = None, menu: rx.Component | None = None
+) -> rx.Component:
+    """A private page; ``menu`` stands beside its title, and ``current`` is what the sidebar calls it, if not that."""
     return rx.el.div(
         rx.el.nav(rx.el.a("Skip to content", href="#main"), class_name="skip", custom_attrs={"aria-label": "Skip"}),
-        sidebar(title if isinstance(title, str) else ""),
+        sidebar(current or (title if isinstance(title, str) else "")),
         rx.el.div(class_name="backdrop", custom_attrs={"data-closes-sheet": "", "aria-hidden": "true"}),
         rx.el.div(
             _top(title, menu),

@@ -88,14 +88,14 @@ _AGENT: list[Any] = [
 ]
 
 
-_OPERATING: tuple[tuple[Any, str, list[Any]], ...] = (
-    (operator_people_page, routes.OPERATOR, [OperatorPeopleState.load]),
-    (operator_person_page, routes.OPERATOR_PERSON, [OperatorPersonState.load]),
-    (operator_troubles_page, routes.OPERATOR_TROUBLES, [OperatorTroublesState.load]),
-    (operator_margins_page, routes.OPERATOR_MARGINS, [OperatorMarginsState.load]),
-    (operator_prices_page, routes.OPERATOR_PRICES, [OperatorPricesState.load]),
-    (operator_books_page, routes.OPERATOR_BOOKS, [OperatorBooksState.load, OperatorBooksState.follow]),
-    (operator_record_page, routes.OPERATOR_RECORD, [OperatorRecordState.load]),
+_OPERATING: tuple[tuple[Any, str, str, list[Any]], ...] = (
+    (operator_people_page, routes.OPERATOR, "People", [OperatorPeopleState.load]),
+    (operator_person_page, routes.OPERATOR_PERSON, "Person", [OperatorPersonState.load]),
+    (operator_troubles_page, routes.OPERATOR_TROUBLES, "Waiting", [OperatorTroublesState.load]),
+    (operator_margins_page, routes.OPERATOR_MARGINS, "Margins", [OperatorMarginsState.load]),
+    (operator_prices_page, routes.OPERATOR_PRICES, "Prices", [OperatorPricesState.load]),
+    (operator_books_page, routes.OPERATOR_BOOKS, "Books", [OperatorBooksState.load, OperatorBooksState.follow]),
+    (operator_record_page, routes.OPERATOR_RECORD, "Record", [OperatorRecordState.load]),
 )
 
 
@@ -123,7 +123,7 @@ def add_pages(app: rx.App) -> None:
     app.add_page(
         credits_page,
         route=routes.CREDITS,
-        title="Credits · ProjectLoom",
+        title="Credits and purchases · ProjectLoom",
         on_load=[
             *_FRAME,
             CreditsState.load,
@@ -144,11 +144,11 @@ def add_pages(app: rx.App) -> None:
         title="Activity · ProjectLoom",
         on_load=[*_FRAME, ActivityState.load, UsageState.load, PurchaseReturnState.watch],
     )
-    for page, route, loads in _OPERATING:
+    for page, route, title, loads in _OPERATING:
         app.add_page(
             page,
             route=route,
-            title="Operator · ProjectLoom",
+            title=f"{title} · Operator · ProjectLoom",
             on_load=[*_FRAME, *loads, UsageState.load, PurchaseReturnState.watch],
         )
     app.add_page(

@@ -56,6 +56,7 @@ def test_an_ordinary_person_sees_no_way_there_and_no_such_page(page: Page, windo
     for path, there in (*PAGES, ("/operator/person?id=usr_1", "person-balance")):
         page.goto(path)
         expect(page.get_by_test_id("not-found")).to_contain_text("There is no such page")
+        expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
         expect(page.get_by_test_id(there)).to_have_count(0)
         expect(page.get_by_role("navigation", name="Operator's pages")).to_have_count(0)
         # The page says it, and nothing beside it.
@@ -95,6 +96,10 @@ def test_credit_is_given_by_keyboard_and_taken_back_and_both_are_in_the_record(
     page.get_by_test_id("revoke-confirm").click()
     expect(page.get_by_test_id("person-lot")).to_have_count(1)
     expect(page.get_by_test_id("person-movement").first).to_contain_text("Given credit taken back")
+    page.get_by_test_id("person-receipt").last.click()
+    expect(page.get_by_test_id("receipt-total")).to_have_text("+$10.00")
+    expect(page.get_by_test_id("receipt-to-purchase")).to_have_count(0)
+    page.get_by_test_id("close-receipt").click()
     walks.await_balance(person, "10.00")
     person.goto("/statement?kind=given")
     expect(person.get_by_test_id("statement-row")).to_have_count(2)
@@ -209,7 +214,14 @@ def test_every_page_fits_and_has_nothing_wrong_for_those_who_hear_it_or_tab_thro
     for path, there in PAGES:
         page.goto(path)
         expect(page.get_by_test_id(there).first).to_be_visible()
+        name = page.get_by_role("heading", level=1).inner_text().removeprefix("Operator · ")
+        expect(page).to_have_title(f"{name} · Operator · ProjectLoom")
+        expect(page.get_by_test_id("to-operator")).to_have_attribute("aria-current", "page")
         assert_fits(page, width)
+        # Nor does what stands in it scroll sideways within the page.
+        if path.endswith("/margins"):
+            wide = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+            assert page.locator(".table-scroll").evaluate_all(wide) == 0
         found += [f"{path}: {one}" for one in violations(page)]
     open_person(page, email)
     assert_fits(page, width)
