@@ -41,9 +41,12 @@ async def get_usage(request: Request) -> JSONResponse:
 
 @router.get("/usage/{usage_id}")
 async def get_usage_record(request: Request, usage_id: str) -> JSONResponse:
-    """The receipt of one usage record: pools and rates, what was held, captured and freed, who paid, and why."""
+    """The receipt of one usage record: pools, rates, what was held, captured and freed, who paid, the balance after."""
     caller = await caller_of(request, scope=Scope.READ)
-    return JSONResponse(receipt_values(await in_thread(read_usage_receipt, caller.user_id, id_of(usage_id))))
+    receipt = await in_thread(read_usage_receipt, caller.user_id, id_of(usage_id))
+    after = receipt.balance_nanos
+    nothing = {"balanceAfter": None, "balanceAfterUsd": None}
+    return JSONResponse(receipt_values(receipt) | (nothing if after is None else dollars("balanceAfter", after)))
 
 
 @router.get("/caps")

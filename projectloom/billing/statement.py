@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from projectloom import limits
 from projectloom.billing.causes import orders_behind
 from projectloom.clock import read_day
 from projectloom.db import reading
-from projectloom.errors import InvalidInput
+from projectloom.errors import InvalidInput, NotFound
 from projectloom.ledger.accounts import credits_address
 from projectloom.ledger.models import EntryKind, JournalEntry, Posting
 from projectloom.money import Nanos, usd_string
@@ -94,6 +95,26 @@ def read_statement(user_id: str, chosen: Chosen = ALL, *, before: int | None = N
         return _page(session, user_id, chosen, before)
 
 
+def read_movement(user_id: str, movement_id: int) -> Movement:
+    """One of a person's movements, by its place.
+
+    Raises:
+        NotFound: there is no such movement, or it is somebody else's.
+    """
+    return _one(user_id, Posting.id == movement_id)
+
+
+def read_purchase(user_id: str, order_id: str) -> Movement:
+    """The movement that a person's purchase brought.
+
+    Raises:
+        NotFound: it brought none, or it is somebody else's.
+    """
+    return _one(
+        user_id, JournalEntry.kind == EntryKind.TOP_UP, JournalEntry.cause == order_id, Posting.amount_nanos > 0
+    )
+
+
 def statement_csv(user_id: str, chosen: Chosen = ALL) -> Iterator[str]:
     """The same lines as comma-separated values, page after page: what is seen is what is exported."""
     yield CSV_HEADER
@@ -101,6 +122,20 @@ def statement_csv(user_id: str, chosen: Chosen = ALL) -> Iterator[str]:
     while page := read_statement(user_id, chosen, before=before):
         yield "".join(_csv_line(movement) for movement in page)
         before = page[-1].id
+
+
+def _one(user_id: str, *wanted: ColumnElement[bool] | bool) -> Movement:
+    query = (
+        select(Posting, JournalEntry)
+        .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
+        .where(Posting.account_id == credits_address(user_id), *wanted)
+    )
+    with reading() as session:
+        found = session.exec(query).one_or_none()
+        if found is None:
+            raise NotFound("There is no such movement.")
+        posting, entry = found
+        return _movement(posting, entry, orders_behind(session, [entry]).get(entry.id))
 
 
 def _page(session: Session, user_id: str, chosen: Chosen, before: int | None) -> list[Movement]:

@@ -1,4 +1,4 @@
-"""The receipt of a reply: pools of tokens at their rates, what was held, taken and freed, and the ledger entry."""
+"""The receipt of any amount: its date, what stands behind it and the balance after; of a reply its tokens too."""
 
 import reflex as rx
 
@@ -22,34 +22,58 @@ def _receipt() -> rx.Component:
             icon_button("x", "Close the receipt", test="close-receipt", on_click=ReceiptState.close),
             class_name="row",
         ),
-        rx.el.p(ReceiptState.model, class_name="quiet"),
-        rx.el.div(
-            rx.el.table(
-                rx.el.thead(
-                    rx.el.tr(
-                        rx.el.th("Tokens", scope="col"),
-                        rx.el.th("Count", scope="col"),
-                        rx.el.th("Per million", scope="col"),
-                        rx.el.th("Cost", scope="col"),
-                    )
-                ),
-                rx.el.tbody(rx.foreach(ReceiptState.lines, _line)),
-                rx.el.tfoot(
-                    rx.el.tr(
-                        rx.el.th("Total", scope="row", col_span=3),
-                        rx.el.td(ReceiptState.total, class_name="num strong", custom_attrs=attrs("receipt-total")),
-                    )
-                ),
-                class_name="receipt-table",
-            ),
-            class_name="table-scroll",
-        ),
+        rx.el.p(ReceiptState.about, class_name="quiet", custom_attrs=attrs("receipt-about")),
+        rx.cond(ReceiptState.model != "", _tokens(), _sum()),
         rx.el.dl(rx.foreach(ReceiptState.facts, _fact), class_name="facts"),
         rx.el.p(
-            ReceiptState.basis, " ", link("How we charge", to=routes.PRICING, class_name="link"), class_name="quiet"
+            ReceiptState.basis,
+            " ",
+            rx.cond(
+                ReceiptState.order_id != "",
+                rx.fragment(
+                    link(
+                        "See this purchase",
+                        to=rx.Var.create(routes.purchase("")) + ReceiptState.order_id,
+                        class_name="link",
+                        on_click=ReceiptState.close,
+                        custom_attrs=attrs("receipt-to-purchase"),
+                    ),
+                    " · ",
+                ),
+            ),
+            link("How we charge", to=routes.PRICING, class_name="link"),
+            class_name="quiet",
         ),
         class_name="stack",
         custom_attrs=attrs("receipt"),
+    )
+
+
+def _sum() -> rx.Component:
+    return rx.el.p(ReceiptState.total, class_name="figure num", custom_attrs=attrs("receipt-total"))
+
+
+def _tokens() -> rx.Component:
+    return rx.el.div(
+        rx.el.table(
+            rx.el.thead(
+                rx.el.tr(
+                    rx.el.th("Tokens", scope="col"),
+                    rx.el.th("Count", scope="col"),
+                    rx.el.th("Per million", scope="col"),
+                    rx.el.th("Cost", scope="col"),
+                )
+            ),
+            rx.el.tbody(rx.foreach(ReceiptState.lines, _line)),
+            rx.el.tfoot(
+                rx.el.tr(
+                    rx.el.th("Total", scope="row", col_span=3),
+                    rx.el.td(ReceiptState.total, class_name="num strong", custom_attrs=attrs("receipt-total")),
+                )
+            ),
+            class_name="receipt-table",
+        ),
+        class_name="table-scroll",
     )
 
 

@@ -1,7 +1,7 @@
 """Receipts: what one reply used, at which rates, what was held and what was charged, and who paid."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import BigInteger, case, cast, func
@@ -13,6 +13,8 @@ from projectloom.accounts.models import ApiKey
 from projectloom.db import reading
 from projectloom.errors import NotFound
 from projectloom.group_stores import Answer
+from projectloom.ledger.accounts import credits_address
+from projectloom.ledger.models import Posting
 from projectloom.metering.begun import Begun
 from projectloom.metering.cards import card_version
 from projectloom.metering.models import Funding, Turn, UsageRecord
@@ -71,6 +73,10 @@ class Receipt:
     """None where a person asked from a session."""
     error_code: str | None = None
     """Why no whole reply came, as a code of :mod:`projectloom.errors`."""
+    settled_at: datetime | None = field(default=None, compare=False)
+    """When it was charged; None while it runs, and where that was not asked of the database."""
+    balance_nanos: Nanos | None = field(default=None, compare=False)
+    """The person's balance after it; None where none of it was taken, and in lists, which leave it to the statement."""
 
     @property
     def freed_nanos(self) -> Nanos:
@@ -89,7 +95,7 @@ def read_receipt(user_id: str, turn_id: str) -> Receipt:
         if turn is None or turn.user_id != user_id:
             raise NotFound("There is no such reply.")
         record = session.exec(select(UsageRecord).where(UsageRecord.turn_id == turn_id)).one_or_none()
-        return _receipt(session, turn, record)
+        return _with_balance(session, turn, _receipt(session, turn, record))
 
 
 def receipt_of_end(turn: Begun, card: PriceCard, end: SettleItem, answer: Answer) -> Receipt | None:
@@ -133,7 +139,8 @@ def read_usage_receipt(user_id: str, usage_id: str) -> Receipt:
         record = session.get(UsageRecord, usage_id)
         if record is None or record.user_id != user_id:
             raise NotFound("There is no such usage record.")
-        return _receipt(session, session.get_one(Turn, record.turn_id), record)
+        turn = session.get_one(Turn, record.turn_id)
+        return _with_balance(session, turn, _receipt(session, turn, record))
 
 
 def list_receipts(user_id: str, *, before: str | None = None, source: str | None = None) -> list[Receipt]:
@@ -210,6 +217,14 @@ def cost_of_conversation(user_id: str, conversation_id: str) -> tuple[Nanos, Nan
     return Nanos(row[0]), Nanos(row[1])
 
 
+def _with_balance(session: Session, turn: Turn, receipt: Receipt) -> Receipt:
+    query = select(Posting.balance_nanos).where(
+        Posting.entry_id == receipt.entry_id, Posting.account_id == credits_address(turn.user_id)
+    )
+    found = session.exec(query).one_or_none() if receipt.entry_id else None
+    return receipt if found is None else replace(receipt, balance_nanos=Nanos(found))
+
+
 def _receipt(session: Session, turn: Turn, record: UsageRecord | None) -> Receipt:
     usage = Usage() if record is None else _usage(record)
     card = card_version(session, turn.price_version)
@@ -236,6 +251,7 @@ def _receipt(session: Session, turn: Turn, record: UsageRecord | None) -> Receip
         lines=_lines(card, turn.model, usage),
         api_key=_key(session, turn),
         error_code=turn.error_code,
+        settled_at=record.created_at if record else None,
     )
 
 

@@ -14,6 +14,7 @@ from projectloom.state.balance import BalanceState
 from projectloom.state.credits import CreditsState, LotRow, PurchaseRow
 from projectloom.state.identity import IdentityState
 from projectloom.state.preferences import PreferencesState
+from projectloom.state.receipt import ReceiptState
 from projectloom.template import frame
 
 
@@ -29,7 +30,8 @@ def credits_page() -> rx.Component:
             class_name="page",
         ),
         refund_dialog(),
-        title="Credits",
+        title="Credits and purchases",
+        current="Credits",
     )
 
 
@@ -172,7 +174,7 @@ def _purchase(row: PurchaseRow) -> rx.Component:
             role="cell",
         ),
         rx.el.td(
-            row.credited,
+            rx.cond(row.brought, _credited(row), row.credited),
             rx.cond(row.of != "", rx.el.span("of ", row.of, class_name="quiet reckoning")),
             class_name="num right credited",
             role="cell",
@@ -191,6 +193,17 @@ def _purchase(row: PurchaseRow) -> rx.Component:
         role="row",
         class_name=rx.cond(row.order_id == CreditsState.named, "named", ""),
         custom_attrs=attrs("purchase"),
+    )
+
+
+def _credited(row: PurchaseRow) -> rx.Component:
+    return rx.el.button(
+        row.credited,
+        type="button",
+        class_name="amount-opens",
+        title="Show the receipt",
+        on_click=ReceiptState.show_purchase(row.order_id),
+        custom_attrs=attrs("purchase-amount", rx.Var.create(f"Credits {row.credited}, show the receipt")),
     )
 
 

@@ -15,6 +15,7 @@ from projectloom.components.operator_parts import (
 )
 from projectloom.state.movements import MovementRow
 from projectloom.state.operator_person import Fact, OperatorPersonState
+from projectloom.state.receipt import ReceiptState
 
 
 def operator_person_page() -> rx.Component:
@@ -140,7 +141,14 @@ def _movement(row: MovementRow) -> rx.Component:
     return rx.el.tr(
         rx.el.td(row.when, class_name="when", role="cell"),
         rx.el.td(
-            rx.el.span(row.label),
+            rx.el.button(
+                row.label,
+                type="button",
+                class_name="opens",
+                title="Show the receipt",
+                on_click=ReceiptState.show_somebody_s(OperatorPersonState.person_id, row.key),
+                custom_attrs=attrs("person-receipt"),
+            ),
             rx.cond(row.detail != "", rx.el.span(row.detail, class_name="quiet detail")),
             class_name="what",
             role="cell",

@@ -136,17 +136,16 @@ def _movement(row: MovementRow) -> rx.Component:
     return rx.el.tr(
         rx.el.td(row.when, class_name="when", role="cell"),
         rx.el.td(
-            rx.match(
-                row.opens,
-                ("receipt", _receipt_button(row)),
-                ("purchase", _purchase_link(row)),
-                rx.el.span(row.label),
-            ),
+            rx.cond(row.opens == "purchase", _purchase_link(row), _receipt_button(row)),
             rx.cond(row.detail != "", rx.el.span(row.detail, class_name="quiet detail")),
             class_name="what",
             role="cell",
         ),
-        rx.el.td(row.amount, class_name=rx.Var.create(f"num right amount-cell {row.direction}"), role="cell"),
+        rx.el.td(
+            rx.cond(row.opens == "purchase", _amount_button(row), row.amount),
+            class_name=rx.Var.create(f"num right amount-cell {row.direction}"),
+            role="cell",
+        ),
         rx.el.td(row.balance, class_name="num right balance-cell", role="cell"),
         key=row.key,
         role="row",
@@ -160,8 +159,20 @@ def _receipt_button(row: MovementRow) -> rx.Component:
         type="button",
         class_name="opens",
         title="Show the receipt",
-        on_click=ReceiptState.show(row.turn_id),
+        on_click=ReceiptState.show_movement(row.key),
         custom_attrs=attrs("statement-receipt"),
+    )
+
+
+def _amount_button(row: MovementRow) -> rx.Component:
+    """Where the words lead to a purchase, its amount opens the receipt."""
+    return rx.el.button(
+        row.amount,
+        type="button",
+        class_name="amount-opens",
+        title="Show the receipt",
+        on_click=ReceiptState.show_movement(row.key),
+        custom_attrs=attrs("statement-amount", rx.Var.create(f"{row.label}, {row.amount}, show the receipt")),
     )
 
 

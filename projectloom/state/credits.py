@@ -53,6 +53,7 @@ class PurchaseRow:
     """One line of the purchases table, all text.
 
     ``of`` is what it brought at first, where a part went back; ``keeps`` says why it cannot be refunded here.
+    ``brought``: credit came of it, whatever became of that.
     """
 
     order_id: str = ""
@@ -69,6 +70,7 @@ class PurchaseRow:
     receipt: str = ""
     invoice: str = ""
     unsettled: bool = False
+    brought: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ def _row(order: OrderView) -> PurchaseRow:
         receipt=order.receipt_url or "",
         invoice=order.invoice_url or "",
         unsettled=order.status == "pending" or order.refund_pending,
+        brought=order.completed_at is not None,
     )
 
 

@@ -1,6 +1,6 @@
 """A page of the statement as it is shown: rows of text that say what moved, what caused it and what they open.
 
-A reply's row carries the turn whose receipt it opens. Formatting only.
+Formatting only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _STRIPE_REFUND = ("re_", "pyr_")
 
 @dataclass(frozen=True)
 class MovementRow:
-    """One line, all text. ``opens`` is ``receipt``, ``purchase`` or nothing."""
+    """One line, all text. ``opens`` is what its words lead to: its ``receipt``, or its ``purchase``."""
 
     key: str = ""
     when: str = ""
@@ -27,7 +27,6 @@ class MovementRow:
     balance: str = ""
     direction: str = ""
     opens: str = ""
-    turn_id: str = ""
     order_id: str = ""
 
 
@@ -37,8 +36,8 @@ def movement_rows(page: Sequence[Movement], bought: Mapping[str, Bought]) -> lis
 
 
 def _row(movement: Movement, order: Bought | None) -> MovementRow:
-    label, detail = _words(movement, order)
-    opens = "receipt" if movement.kind == "capture" else "purchase" if order else ""
+    label, detail = movement_words(movement, order)
+    opens = "purchase" if order else "receipt"
     return MovementRow(
         key=str(movement.id),
         when=minute(movement.created_at),
@@ -48,12 +47,11 @@ def _row(movement: Movement, order: Bought | None) -> MovementRow:
         balance=f"${usd_string(movement.balance_nanos)}",
         direction="in" if movement.amount_nanos > 0 else "out",
         opens=opens,
-        turn_id=movement.cause if opens == "receipt" else "",
         order_id=movement.order_id or "" if opens == "purchase" else "",
     )
 
 
-def _words(movement: Movement, order: Bought | None) -> tuple[str, str]:
+def movement_words(movement: Movement, order: Bought | None) -> tuple[str, str]:
     """What a line is called, and what is said below that."""
     match movement.kind:
         case "top_up":

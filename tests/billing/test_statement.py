@@ -13,9 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.event import listen, remove
 
 from projectloom.billing.refunds import request_refund
-from projectloom.billing.statement import Chosen, choose, read_statement, statement_csv
+from projectloom.billing.statement import Chosen, choose, read_movement, read_purchase, read_statement, statement_csv
 from projectloom.db import engine, transaction
-from projectloom.errors import InvalidInput
+from projectloom.errors import InvalidInput, NotFound
 from projectloom.ledger.accounts import credits_address
 from projectloom.ledger.credits import grant
 from projectloom.ledger.models import JournalEntry, Posting
@@ -36,6 +36,11 @@ def test_each_line_continues_the_balance_of_the_one_below_it(shop: Shop):
     assert lines[-1].cause == order_id
     assert read_statement(shop.person, before=lines[-1].id) == []
     assert read_statement("usr_other") == []
+    assert [read_movement(shop.person, line.id) for line in lines] == lines
+    assert read_purchase(shop.person, order_id) == lines[-1]
+    for ask in (lambda: read_movement("usr_other", lines[0].id), lambda: read_purchase("usr_other", order_id)):
+        with pytest.raises(NotFound):
+            ask()
 
 
 def test_several_kinds_at_once_are_one_list_and_one_file(shop: Shop):

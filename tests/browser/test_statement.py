@@ -86,8 +86,23 @@ def test_the_statement_tells_every_movement_with_a_balance_that_continues(page: 
     receipt = page.get_by_test_id("receipt")
     expect(receipt).to_contain_text("Taken from your balance")
     assert walks.dollars(page.get_by_test_id("receipt-total").inner_text()) == -lines[-1][1]
+    facts = _facts(page)
+    assert re.fullmatch(r"\d+ \w+ \d{4}, \d\d:\d\d UTC", facts["Date"])
+    assert walks.dollars(facts["Balance after it"]) == after
     page.get_by_test_id("close-receipt").click()
     expect(receipt).to_have_count(0)
+    # Any amount opens the same receipt: what a purchase brought, and its way to the purchase, as well.
+    rows.last.get_by_test_id("statement-amount").click()
+    expect(page.get_by_test_id("receipt-about")).to_have_text("Purchase, $25.00 paid")
+    expect(page.get_by_test_id("receipt-total")).to_have_text("+$27.00")
+    assert _facts(page)["Balance after it"] == "$27.00"
+    page.get_by_test_id("receipt-to-purchase").click()
+    expect(page).to_have_url(re.compile(r"/credits/?\?order=ord_\w+$"))
+    expect(receipt).to_have_count(0)
+    page.get_by_test_id("purchase-amount").filter(has_text="$10.00").click()
+    expect(page.get_by_test_id("receipt-total")).to_have_text("+$10.00")
+    page.get_by_test_id("close-receipt").click()
+    page.goto("/statement")
     rows.last.get_by_test_id("statement-purchase").click()
     expect(page).to_have_url(re.compile(r"/credits/?\?order=ord_\w+$"))
     expect(page.locator("tr.named")).to_have_count(1)
@@ -155,6 +170,10 @@ def test_a_long_statement_shows_more_until_its_first_line(page: Page, site: Webs
     site.grant(email, cents=1, times=pages_and_a_bit)
     page.goto("/statement?kind=given")
     rows = page.get_by_test_id(ROW)
+    rows.first.get_by_test_id("statement-receipt").click()
+    expect(page.get_by_test_id("receipt-total")).to_have_text("+$0.01")
+    assert _facts(page)["Balance after it"] == f"${Decimal(pages_and_a_bit) / 100:.2f}"
+    page.get_by_test_id("close-receipt").click()
     for shown in (STATEMENT_PAGE, 2 * STATEMENT_PAGE, pages_and_a_bit):
         expect(rows).to_have_count(shown)
         expect(rows.last).to_contain_text(f"${Decimal(pages_and_a_bit - shown + 1) / 100:.2f}")
@@ -202,6 +221,13 @@ def _exported(page: Page) -> list[str]:
         page.get_by_test_id("statement-csv").click()
     found = csv.DictReader(io.StringIO(download.value.path().read_text("utf-8")))
     return [line["movement"] for line in found]
+
+
+def _facts(page: Page) -> dict[str, str]:
+    """What the open receipt says below its sum."""
+    receipt = page.get_by_test_id("receipt")
+    expect(receipt).to_be_visible()
+    return dict(zip(receipt.locator("dt").all_inner_texts(), receipt.locator("dd").all_inner_texts(), strict=True))
 
 
 def _ask(page: Page) -> None:

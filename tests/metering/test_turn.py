@@ -41,6 +41,9 @@ async def test_a_complete_reply_is_charged_exactly_what_the_provider_reported(wo
         assert w.balances.posted_nanos == before - WHOLE_CHARGE
         assert w.balances.held_nanos == 0
         assert receipt.entry_id
+        read = read_receipt(w.person, receipt.turn_id)
+        assert (read, read.balance_nanos) == (receipt, before - WHOLE_CHARGE)
+        assert read.settled_at is not None
         assert [(line.label, line.quantity) for line in receipt.lines] == [("Input", 25), ("Output", 15)]
 
 
