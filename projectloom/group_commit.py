@@ -62,6 +62,13 @@ class _Lane:
     store: Store
     in_flush: list[Waiting] = field(default_factory=list[Waiting])
     flushing: asyncio.Task[None] | None = None
+    rests_until: float = 0.0
+    """It had no connection lately, by the loop's clock."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether another is better asked."""
+        return asyncio.get_running_loop().time() < self.rests_until
 
 
 class Committer:
@@ -117,7 +124,9 @@ class Committer:
     def _set_out(self) -> None:
         """Begin what can be begun: on one lane whatever waits, on another where enough of it may go beside that."""
         for lane in self._lanes:
-            if lane.flushing is None and (self._are_others_idle(lane) or self._is_enough(lane)):
+            if lane.flushing is not None or lane.rests:
+                continue
+            if self._are_others_idle(lane) or self._is_enough(lane):
                 lane.flushing = asyncio.create_task(self._flush_all(lane), name="group commit")
                 return
 
@@ -135,6 +144,8 @@ class Committer:
 
     def _take(self, lane: _Lane) -> list[Waiting]:
         """The next flush of a lane; empty where what waits is left to another."""
+        if lane.rests:
+            return []
         free, least = self._free(lane), limits.QUICK_LANE_LEAST
         if any(other.in_flush for other in self._lanes if other is not lane):
             if len(free) < least:
@@ -165,7 +176,7 @@ class Committer:
             while batch := self._take(lane):
                 lane.in_flush = batch
                 self._set_out()
-                await self._flush(lane.store, batch)
+                await self._flush(lane, batch)
                 lane.in_flush = []
                 # Whoever was just answered may have more to write, which then shares the next flush.
                 await asyncio.sleep(0)
@@ -174,9 +185,9 @@ class Committer:
             if self._waiting:
                 self._set_out()
 
-    async def _flush(self, store: Store, batch: list[Waiting]) -> None:
+    async def _flush(self, lane: _Lane, batch: list[Waiting]) -> None:
         try:
-            answers = await self._written(store, batch)
+            answers = await self._written(lane.store, batch)
         except Refused as error:
             # One of them breaks a promise of the books. Alone it harms nobody, and the slower path says what it is.
             if len(batch) == 1:
@@ -187,20 +198,31 @@ class Committer:
                 return
             _log.warning("quick writes refused together", extra={"size": len(batch)})
             for waiting in batch:
-                await self._flush(store, [waiting])
+                await self._flush(lane, [waiting])
         except DatabaseUnavailable:
-            # Those behind them would wait for the same connection.
-            for waiting in (*batch, *self._waiting):
-                _fail(waiting)
-            self._waiting.clear()
+            if not self._leave_to_another(lane, batch):
+                self._fail_all(batch)
         except BaseException:
-            for waiting in (*batch, *self._waiting):
-                _fail(waiting)
-            self._waiting.clear()
+            self._fail_all(batch)
             raise
         else:
             for waiting in batch:
                 self._answer(waiting, answers.get(waiting.number, NOT_PLAIN))
+
+    def _leave_to_another(self, lane: _Lane, batch: list[Waiting]) -> bool:
+        """Whether another lane may write what this one has not sent: a server may be out of connections."""
+        others = any(other is not lane and not other.rests for other in self._lanes)
+        if not others or any(waiting.doubtful for waiting in batch):
+            return False
+        lane.rests_until = asyncio.get_running_loop().time() + limits.QUICK_LANE_REST_SECONDS
+        self._waiting.extendleft(reversed(batch))
+        return True
+
+    def _fail_all(self, batch: list[Waiting]) -> None:
+        # Those behind them would wait for the same database.
+        for waiting in (*batch, *self._waiting):
+            _fail(waiting)
+        self._waiting.clear()
 
     async def _written(self, store: Store, batch: list[Waiting]) -> Mapping[int, Answer]:
         try:

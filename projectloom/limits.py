@@ -175,6 +175,8 @@ SEARCH_HITS = 2_000
 # What is no word, or one of a script that parts none, is sought in so many of the latest messages.
 SEARCH_WALKED = 2_500
 SEARCH_PORTION = 200
+# So many of the latest titles with other letters than English has are folded.
+SEARCH_TITLES = 20_000
 
 # The network.
 PROVIDER_CONNECT_SECONDS = 10.0
@@ -287,6 +289,8 @@ QUICK_BATCH = 64
 # On Postgres two connections take turns where so many wait for the second: fewer are quicker together.
 QUICK_LANES = 2
 QUICK_LANE_LEAST = 8
+# One that found no connection is not tried for so long.
+QUICK_LANE_REST_SECONDS = 1.0
 # What nobody waits for waits so long for others: a flush has a cost of its own, whatever is in it.
 QUICK_PATIENCE_SECONDS = 0.01
 # How old the price card and the payer may be that a quick write is tried with; the database checks both.

@@ -86,6 +86,7 @@ class PastReply:
     conversation_id: str | None = None
     api_key_id: str | None = None
     output_tokens: int = 3
+    estimated: bool = False
 
 
 def have_asked(person: str, replies: Iterable[PastReply]) -> None:
@@ -148,7 +149,7 @@ def _add_rows(rows: dict[type[SQLModel], list[dict[str, Any]]], person: str, rep
         cache_write_1h_tokens=0,
         output_tokens=reply.output_tokens,
         reasoning_tokens=0,
-        estimated=False,
+        estimated=reply.estimated,
         provider_cost_nanos=reply.nanos,
         charged_nanos=reply.nanos if hold_id else 0,
         **common,

@@ -15,6 +15,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
+    # What takes long comes first, so that what nobody may write beside is held for a moment only.
+    op.create_index("ix_lot_movements_lot_id_id", "lot_movements", ["lot_id", "id"], unique=False)
+    few = sa.text("kind <> 'capture'")
+    op.create_index(
+        "ix_journal_entries_few", "journal_entries", ["kind", "cause"], postgresql_where=few, sqlite_where=few
+    )
     op.create_table(
         "audited_lots",
         sa.Column("lot_id", sa.String(), nullable=False),
@@ -23,12 +29,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["lot_id"], ["credit_lots.id"], name=op.f("fk_audited_lots_lot_id")),
         sa.PrimaryKeyConstraint("lot_id", name=op.f("pk_audited_lots")),
     )
-    op.create_index("ix_lot_movements_lot_id_id", "lot_movements", ["lot_id", "id"], unique=False)
     op.drop_index("ix_lot_movements_lot_id", table_name="lot_movements")
-    few = sa.text("kind <> 'capture'")
-    op.create_index(
-        "ix_journal_entries_few", "journal_entries", ["kind", "cause"], postgresql_where=few, sqlite_where=few
-    )
 
 
 def downgrade() -> None:

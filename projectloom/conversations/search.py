@@ -77,7 +77,8 @@ def _first_of_each(hits: Iterable[_Hit], limit: int) -> Generator[_Hit]:
 def _titled(session: Session, user_id: str, wanted: list[str], limit: int) -> list[_Hit]:
     """Those whose titles have the words, the latest first.
 
-    Plain titles are compared by the database. Those with other letters it hands out: no engine folds them quickly.
+    Plain titles are compared by the database. Those with other letters it hands out, so many of the latest: no engine
+    folds them quickly.
     """
     title, read = col(Conversation.title), session.connection().execute
     latest = (col(Conversation.updated_at).desc(), col(Conversation.id).desc())
@@ -88,7 +89,8 @@ def _titled(session: Session, user_id: str, wanted: list[str], limit: int) -> li
         has_other_letters = func.octet_length(title) != func.char_length(title)
     plain = mine.where(~has_other_letters, *(title.icontains(word, autoescape=True) for word in wanted)).limit(limit)
     words = [word.lower() for word in wanted]
-    others = (row for row in read(mine.where(has_other_letters)) if _has_all(row.title, words))
+    with_other_letters = read(mine.where(has_other_letters).limit(limits.SEARCH_TITLES))
+    others = (row for row in with_other_letters if _has_all(row.title, words))
     ids = [row.id for row in (*read(plain), *islice(others, limit))]
     rows = session.exec(select(Conversation).where(col(Conversation.id).in_(ids)).order_by(*latest).limit(limit)).all()
     return [_Hit(row.id, row.title, row.archived_at is not None, None) for row in rows]

@@ -24,8 +24,8 @@ from projectloom.pricing import PriceCard, PricedModel, typical_page_cost
 _USUAL_PERCENT = 90
 # One reply in five is shorter than what is usually told, and one in five longer.
 _SHORT_PERCENT, _MIDDLE_PERCENT, _LONG_PERCENT = 20, 50, 80
-# And no further from the one in the middle than so many times shorter or longer.
-_WIDEST = 2
+# And the shorter end no further from the middle: of whom most replies are a line, the range would begin at nothing.
+_SHORTEST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Lengths:
     middle: int
     long: int
     own: bool
-    """The person's own say so; else they are what is typical for anybody."""
+    """The person's own with this model say so; else they are those with others, and what is typical for anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,14 @@ def _of_hundred(ordered: Sequence[int], percent: int) -> int:
 def recent_lengths(session: Session, *, user_id: str, source: str) -> list[tuple[str, int]]:
     """The models and lengths of the latest replies that a person asked for by themselves, the latest first.
 
-    Looks at no more records than :func:`usual_of`, however many there are.
+    Those that were stopped or cut off, which nobody counted, say nothing of how long a reply would be. Looks at no more
+    records than :func:`usual_of`, however many there are.
     """
     latest = _latest(user_id)
     query = (
         select(latest.c.model, latest.c.output_tokens)
         .where(latest.c.source == source, latest.c.api_key_id.is_(None), latest.c.output_tokens > 0)
+        .where(latest.c.estimated.is_(False))
         .order_by(latest.c.created_at.desc())
         .limit(limits.USUAL_REPLIES)
     )
@@ -89,12 +91,11 @@ def recent_lengths(session: Session, *, user_id: str, source: str) -> list[tuple
 def lengths_with(model_id: str, recent: Sequence[tuple[str, int]]) -> Lengths:
     """How long this model's replies usually are for whom had these; where it gave too few, those of all models."""
     by_model = [tokens for model, tokens in recent if model == model_id]
-    own = by_model if len(by_model) >= limits.USUAL_LEAST_REPLIES else [tokens for _, tokens in recent]
-    ordered = sorted([*own, *limits.TYPICAL_REPLIES_TOKENS])
+    own = len(by_model) >= limits.USUAL_LEAST_REPLIES
+    ordered = sorted([*(by_model if own else [tokens for _, tokens in recent]), *limits.TYPICAL_REPLIES_TOKENS])
     short, middle, long = (_of_hundred(ordered, at) for at in (_SHORT_PERCENT, _MIDDLE_PERCENT, _LONG_PERCENT))
-    # Of whom some replies are a line and some a book, a range that had both would say nothing.
-    short, long = max(short, middle // _WIDEST), min(long, middle * _WIDEST)
-    return Lengths(short, middle, long, own=len(own) >= limits.USUAL_LEAST_REPLIES)
+    # The longer end stands as it is: a price that is exceeded every third time is no usual one.
+    return Lengths(max(short, middle // _SHORTEST), middle, long, own=own)
 
 
 def reach(user_id: str, amounts_nanos: Sequence[int]) -> Reach:

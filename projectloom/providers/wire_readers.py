@@ -349,7 +349,7 @@ def _json(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        # Half a character, a number beyond 64 bits: what a client may take all the same.
+        # Half a character, which a client may take all the same.
         return json.dumps(value, separators=(",", ":")).encode()
 
 

@@ -116,7 +116,7 @@ class EstimateState(ChatState):
 def _terms(found: Estimate) -> list[str]:
     """What the short words beside Send stand for: what is usual and by what, and the most that it can come to."""
     range_ = usually(found.low_nanos, found.high_nanos)
-    by = "by the length of your latest replies" if found.by_habit else "for a reply of up to a page"
+    by = "by the length of your latest replies" if found.by_habit else "going by typical replies"
     most = format_exact(found.at_most_nanos)
     if found.funding == "credits":
         held = "So much is held while it is written; what it does not need is yours again."

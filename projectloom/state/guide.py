@@ -11,7 +11,7 @@ from projectloom.errors import KeyRefused, LoomError, NotFound, ProviderError
 from projectloom.state.models import ModelState
 from projectloom.state.preferences import PreferencesState, SettingsState
 from projectloom.state.session import handled, signed_in
-from projectloom.workspace.preferences import save_provider_key
+from projectloom.workspace.preferences import provider_keys, save_provider_key
 from projectloom.workspace.provider_keys import try_provider_key
 
 
@@ -57,12 +57,15 @@ class GuideState(rx.State):
         if not settings().sandbox_on:
             raise NotFound
         self.own, self.trouble = True, ""
-        for beginning in ("sk-ant-practice", "sk-practice"):
-            await self._keep(f"{beginning}-{secrets.token_hex(8)}")
+        user_id = (await signed_in(self, lasting=True)).user_id
+        kept = {view.provider for view in await in_thread(provider_keys, user_id)}
+        for provider, beginning in (("anthropic", "sk-ant-practice"), ("openai", "sk-practice")):
+            if provider not in kept:
+                await self._keep(f"{beginning}-{secrets.token_hex(8)}")
         return [PreferencesState.set_api_key_mode("own"), SettingsState.load, ModelState.load, _to_the_message()]
 
     async def _keep(self, key: str) -> None:
-        user_id = (await signed_in(self)).user_id
+        user_id = (await signed_in(self, lasting=True)).user_id
         provider = "anthropic" if key.startswith("sk-ant-") else "openai"
         try:
             await try_provider_key(user_id, provider, key)
@@ -71,4 +74,6 @@ class GuideState(rx.State):
         except ProviderError:
             # It did not say. Whether the key works shows with the first reply, which says so.
             pass
+        # The provider may have taken its time, and a session ends at any moment.
+        await signed_in(self, lasting=True)
         await in_thread(save_provider_key, user_id, provider, key)

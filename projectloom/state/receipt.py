@@ -7,6 +7,7 @@ import reflex as rx
 from projectloom.billing.orders import Bought, name_orders
 from projectloom.billing.statement import Movement, read_movement, read_purchase
 from projectloom.db import in_thread
+from projectloom.errors import NotFound
 from projectloom.metering.receipts import Receipt, read_receipt
 from projectloom.metering.receipts import ReceiptLine as Line
 from projectloom.money import format_usd, usd_string
@@ -60,7 +61,7 @@ class ReceiptState(rx.State):
     async def show_movement(self, movement_id: str):
         """Open the receipt of a movement of one's own."""
         user_id = (await signed_in(self)).user_id
-        await self._show_movement(user_id, await in_thread(read_movement, user_id, int(movement_id)))
+        await self._show_movement(user_id, await in_thread(read_movement, user_id, _number(movement_id)))
 
     @handled
     async def show_purchase(self, order_id: str):
@@ -72,8 +73,10 @@ class ReceiptState(rx.State):
     async def show_somebody_s(self, user_id: str, movement_id: str):
         """Open the receipt of somebody's movement, for the operator."""
         await operating(self)
-        await self._show_movement(user_id, await in_thread(read_movement, user_id, int(movement_id)))
+        await self._show_movement(user_id, await in_thread(read_movement, user_id, _number(movement_id)))
         self.order_id = ""
+        # What somebody calls their keys are words of their own.
+        self.facts = [fact for fact in self.facts if fact.label != _KEY]
 
     async def _show_movement(self, user_id: str, found: Movement) -> None:
         if found.kind == "capture":
@@ -107,6 +110,17 @@ class ReceiptState(rx.State):
         self.shown = False
 
 
+_KEY = "Asked with the access key"
+_MOST_DIGITS = 18
+
+
+def _number(movement_id: str) -> int:
+    """The place of a movement, from a page's event. Raises NotFound for what no movement can have."""
+    if not (movement_id.isascii() and movement_id.isdecimal() and len(movement_id) <= _MOST_DIGITS):
+        raise NotFound("There is no such movement.")
+    return int(movement_id)
+
+
 def _dollars(nanos: int) -> str:
     """The exact amount: a receipt hides no digit."""
     return f"${usd_string(nanos)}"
@@ -132,7 +146,7 @@ def _facts(found: Receipt) -> list[ReceiptFact]:
         facts.append(ReceiptFact("Balance after it", _dollars(found.balance_nanos)))
     facts.append(ReceiptFact("Price list", f"version {found.price_version}"))
     if found.api_key:
-        facts.append(ReceiptFact("Asked with the access key", found.api_key.name))
+        facts.append(ReceiptFact(_KEY, found.api_key.name))
     if found.entry_id:
         facts.append(ReceiptFact("Ledger entry", found.entry_id))
     if found.usage_id:

@@ -13,7 +13,7 @@ from projectloom import limits
 from projectloom.db import engine, transaction
 from projectloom.errors import DatabaseUnavailable
 from projectloom.group_commit import Committer, hurry
-from projectloom.group_stores import Answer, Outcome, Store, Waiting, stores_of
+from projectloom.group_stores import Answer, Outcome, PostgresStore, Store, Waiting, stores_of
 from projectloom.ledger.credits import top_up
 from projectloom.ledger.quick_holds import AUTHORIZE, CAPTURE, HoldItem
 from projectloom.money import from_usd
@@ -143,3 +143,28 @@ async def test_lanes_whose_connections_break_write_once_or_say_so(watch: Watch, 
         await asyncio.to_thread(break_connections)
     assert {answer.outcome for answer in await asyncio.gather(*asked)} == {Outcome.DONE}
     assert [balances(person).held_nanos for person in crowd] == [400] * PEOPLE
+
+
+async def test_a_lane_that_finds_no_connection_leaves_its_work_to_the_other(crowd: list[str], books: Engine):
+    if books.dialect.name == "sqlite":
+        pytest.skip("there is one lane")
+    nowhere = {"host": "127.0.0.1", "port": "1", "dbname": "books"}
+    for stores in ([PostgresStore(nowhere), stores_of(engine())[0]], [stores_of(engine())[0], PostgresStore(nowhere)]):
+        committer = Committer(stores)
+        await asyncio.gather(*(spend(committer, person) for person in crowd))
+        await spend(committer, crowd[0])
+        await committer.drain()
+        committer.close()
+    assert [balances(person).spent_nanos for person in crowd] == [4 * 5 * 40] + [2 * 5 * 40] * (PEOPLE - 1)
+
+
+async def test_where_no_lane_finds_a_connection_everybody_is_told(crowd: list[str], books: Engine):
+    del books
+    nowhere = {"host": "127.0.0.1", "port": "1", "dbname": "books"}
+    committer = Committer([PostgresStore(nowhere), PostgresStore(nowhere)])
+    for _ in range(2):
+        asked = [committer.submit(AUTHORIZE, hold_item(person, 1)) for person in crowd]
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(one) for one in told} == {DatabaseUnavailable}
+    await committer.drain()
+    assert {balances(person).held_nanos for person in crowd} == {0}

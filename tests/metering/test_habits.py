@@ -120,13 +120,13 @@ async def test_for_somebody_new_a_range_is_what_typical_replies_cost(world):
         told = estimate(w.person, DEAR, None, "Hello")
         assert not told.by_habit
         assert 0 <= told.low_nanos - output_cost(250) < CENT // 100
-        assert 0 <= told.high_nanos - output_cost(700) < CENT // 100
+        assert 0 <= told.high_nanos - output_cost(750) < CENT // 100
         assert told.low_nanos < told.likely_nanos < told.high_nanos < told.at_most_nanos
 
 
 async def test_a_range_is_what_replies_as_long_as_ones_own_cost_and_never_more_than_is_held(world):
     async with world() as w:
-        replied(w.person, *range(1_000, 2_000, 25))
+        replied(w.person, *range(1_000, 2_000, 25), model=DEAR)
         told = estimate(w.person, DEAR, None, "Hello")
         assert told.by_habit
         assert output_cost(1_000) < told.low_nanos < output_cost(1_300)
@@ -145,12 +145,29 @@ async def test_a_first_reply_or_two_decide_no_range_by_themselves(world):
         assert estimate(w.person, DEAR, None, "Hello") == new
 
 
-async def test_a_range_stays_of_use_where_some_replies_are_a_line_and_some_a_book(world):
+async def test_a_range_hides_no_book_of_whom_some_replies_are_a_line_and_some_a_book(world):
     async with world() as w:
-        replied(w.person, *[5, 400, 9_000] * 6)
+        replied(w.person, *[5, 400, 9_000] * 6, model=DEAR)
         told = estimate(w.person, DEAR, None, "Hello")
         assert told.by_habit
-        assert told.low_nanos < output_cost(400) < told.high_nanos <= 4 * told.low_nanos
+        assert output_cost(200) <= told.low_nanos < output_cost(400)
+        # A reply has 8,192 tokens at most here.
+        assert told.high_nanos > output_cost(8_000)
+
+
+async def test_what_was_stopped_or_cut_off_says_nothing_about_how_long_a_reply_is(world):
+    async with world() as w:
+        new = estimate(w.person, DEAR, None, "Hello")
+        replied(w.person, *[3] * 20, estimated=True)
+        assert estimate(w.person, DEAR, None, "Hello") == new
+
+
+async def test_with_a_model_of_which_little_is_known_others_decide_and_no_habit_is_claimed(world):
+    async with world() as w:
+        replied(w.person, *[3_000] * 20, model=CHEAP)
+        told = estimate(w.person, DEAR, None, "Hello")
+        assert not told.by_habit
+        assert told.high_nanos > output_cost(2_900)
 
 
 async def test_how_long_replies_are_is_taken_from_the_same_model_where_it_gave_some(world):
