@@ -33,7 +33,7 @@ from projectloom.db import reading, transaction
 from projectloom.errors import LoomError
 from projectloom.ids import new_id
 from projectloom.ledger.credits import top_up
-from projectloom.ledger.models import CreditLot
+from projectloom.ledger.models import CreditLot, Posting
 from projectloom.metering.models import Turn, UsageRecord
 from projectloom.state.session import SESSION_COOKIE
 from projectloom.workspace.api_keys import create_key
@@ -128,6 +128,9 @@ def owned(books, monkeypatch: pytest.MonkeyPatch) -> Iterator[Owned]:
         ids["lot_id"] = (
             session.exec(select(CreditLot.id).where(col(CreditLot.account_id).contains(person))).first() or ""
         )
+        of_ada = select(Posting.id).where(col(Posting.account_id).contains(person))
+        ids["movement_id"] = str(session.exec(of_ada).first())
+    ids["user_id"] = person
     ids["file_id"] = keep_file(person, "violet.txt", f"{CANARY} file".encode()).id
     ids["row_id"] = order_id
     ids["session_id"] = my_sessions(person, ada.token)[0].id
