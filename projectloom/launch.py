@@ -32,7 +32,7 @@ SERVER_ONLY_SETTINGS = {
     "alert_email", "smtp_host", "smtp_port", "smtp_username", "smtp_password", "smtp_from", "smtp_starttls",
     "stripe_promotion_codes", "stripe_tax", "stripe_invoices", "refund_days", "automatic_titles", "sign_up_bonus_days",
     "price_markup_percent", "metrics_token", "trusted_proxies", "daily_spend_usd", "rate_chat", "rate_agent",
-    "rate_checkout", "rate_program", "rate_sign_in", "rate_sign_up", "rate_sign_up_all",
+    "rate_checkout", "rate_upload", "rate_program", "rate_sign_in", "rate_sign_up", "rate_sign_up_all",
     "clerk_webhook_signing_secret", "clerk_jwt_key", "clerk_jwks_url", "clerk_api_url",
     "alert_webhook_url", "alert_webhook_secret", "stop_grace_seconds",
 }  # fmt: skip
