@@ -23,7 +23,10 @@ from projectloom.state.usage import UsageState
 
 
 def frame(
-    *content: rx.Component, title: rx.Var[str] | str, current: str | None = None, menu: rx.Component | None = None
+    *content: rx.Component,
+    title: rx.Component | rx.Var[str] | str,
+    current: str | None = None,
+    menu: rx.Component | None = None,
 ) -> rx.Component:
     """A private page; ``menu`` stands beside its title, and ``current`` is what the sidebar calls it, if not that."""
     return rx.el.div(
@@ -68,7 +71,7 @@ def public_frame(*content: rx.Component, title: str, signed_in: rx.Var[bool] | b
     )
 
 
-def _top(title: rx.Var[str] | str, menu: rx.Component | None) -> rx.Component:
+def _top(title: rx.Component | rx.Var[str] | str, menu: rx.Component | None) -> rx.Component:
     return rx.el.header(
         icon_button(
             "panel-left", "Open the menu", class_name="icon-button only-narrow", more={"data-toggle": "sidebar"}

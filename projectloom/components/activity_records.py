@@ -68,6 +68,7 @@ def _record(row: RecordRow) -> rx.Component:
                 on_click=ReceiptState.show(row.turn_id),
                 custom_attrs=attrs("activity-receipt", rx.Var.create(f"Cost {row.amount}, show the receipt")),
             ),
+            row.pad,
             rx.cond(row.own, rx.el.span("by your own key", class_name="quiet detail")),
             class_name="num right amount-cell",
             role="cell",

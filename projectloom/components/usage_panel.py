@@ -135,9 +135,16 @@ def _table(heading: str, kind: str, rows: Any) -> rx.Component:
     )
 
 
+_CLOSES = {"data-closes-sheet": ""}
+
+
 def _line(row: UsageRow, kind: str) -> rx.Component:
     return rx.el.tr(
-        rx.el.th(row.name, rx.el.span(row.count, class_name="quiet", title=row.tokens), scope="row"),
+        rx.el.th(
+            rx.cond(row.href != "", link(row.name, to=row.href, class_name="opens", custom_attrs=_CLOSES), row.name),
+            rx.el.span(row.count, class_name="quiet", title=row.tokens),
+            scope="row",
+        ),
         rx.el.td(
             row.cost,
             rx.cond(row.own != "", rx.el.span("+ ", row.own, class_name="quiet", title="Billed to your own keys")),

@@ -30,7 +30,7 @@ def credits_page() -> rx.Component:
             class_name="page",
         ),
         refund_dialog(),
-        title="Credits and purchases",
+        title=rx.fragment("Credits", rx.el.span(" and purchases", class_name="only-wide")),
         current="Credits",
     )
 

@@ -153,7 +153,7 @@ def _movement(row: MovementRow) -> rx.Component:
             class_name="what",
             role="cell",
         ),
-        rx.el.td(row.amount, class_name=rx.Var.create(f"num right amount-cell {row.direction}"), role="cell"),
+        rx.el.td(row.amount, row.pad, class_name=rx.Var.create(f"num right amount-cell {row.direction}"), role="cell"),
         rx.el.td(row.balance, class_name="num right balance-cell", role="cell"),
         key=row.key,
         role="row",

@@ -143,6 +143,7 @@ def _movement(row: MovementRow) -> rx.Component:
         ),
         rx.el.td(
             rx.cond(row.opens == "purchase", _amount_button(row), row.amount),
+            row.pad,
             class_name=rx.Var.create(f"num right amount-cell {row.direction}"),
             role="cell",
         ),

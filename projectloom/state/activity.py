@@ -32,7 +32,7 @@ from projectloom.state.activity_rows import (
 )
 from projectloom.state.models import model_labels
 from projectloom.state.session import explain, handled, signed_in
-from projectloom.state.words import calendar_day, count_of
+from projectloom.state.words import behind, calendar_day, count_of, places_of
 
 # The ranges as the address names them. This month has no name.
 _THIS_MONTH = "this_month"
@@ -139,8 +139,8 @@ class ActivityState(rx.State):
     async def _read_rows(self, user_id: str, labels: Mapping[str, str]) -> None:
         page = await in_thread(list_records, user_id, self._wanted, after=self._after)
         rows = [*self.rows, *record_rows(page, labels)]
-        amounts = in_columns([row.amount for row in rows])
-        self.rows = [replace(row, amount=amount) for row, amount in zip(rows, amounts, strict=True)]
+        most = max((places_of(row.amount) for row in rows), default=0)
+        self.rows = [replace(row, pad=behind(row.amount, most)) for row in rows]
         self.more = len(page) >= limits.ACTIVITY_PAGE
         if page:
             self._after = page[-1].place

@@ -14,7 +14,7 @@ from projectloom.metering.activity_wanted import NONE
 from projectloom.metering.models import Funding
 from projectloom.money import usd_string
 from projectloom.state.usage import SOURCE_NAMES
-from projectloom.state.words import calendar_day, count_of, in_line, minute
+from projectloom.state.words import calendar_day, count_of, in_line, minute, places_of
 
 # What can be chosen, as the address names it.
 CHOICES = ("on", "model", "source", "payer", "key", "conversation")
@@ -119,6 +119,8 @@ class RecordRow:
     source: str = ""
     tokens: str = ""
     amount: str = ""
+    pad: str = ""
+    """What stands behind the amount, so that all have their points under each other."""
     own: bool = False
     conversation: str = ""
     chat: str = ""
@@ -302,5 +304,5 @@ def record_rows(records: Iterable[ReplyRecord], labels: Mapping[str, str]) -> li
 def in_columns(amounts: Sequence[str]) -> list[str]:
     """Amounts with their points under each other."""
     plain = [amount.rstrip("\N{NO-BREAK SPACE}") for amount in amounts]
-    most = max((len(amount.rpartition(".")[2]) for amount in plain), default=0)
+    most = max(map(places_of, plain), default=0)
     return [in_line(amount, most) for amount in plain]

@@ -10,7 +10,7 @@ from projectloom.billing.causes import ASKED_REFUND
 from projectloom.billing.orders import Bought
 from projectloom.billing.statement import Movement
 from projectloom.money import format_usd, usd_string
-from projectloom.state.words import calendar_day, in_line, minute, signed
+from projectloom.state.words import behind, calendar_day, in_line, minute, places_of, signed
 
 _STRIPE_REFUND = ("re_", "pyr_")
 
@@ -24,6 +24,8 @@ class MovementRow:
     label: str = ""
     detail: str = ""
     amount: str = ""
+    pad: str = ""
+    """What stands behind the amount, so that all have their points under each other."""
     balance: str = ""
     direction: str = ""
     opens: str = ""
@@ -98,14 +100,10 @@ def _of(words: str, order: Bought | None) -> str:
 
 def aligned(rows: Sequence[MovementRow]) -> list[MovementRow]:
     """The rows with the points of their amounts under each other."""
-    amounts = [row.amount.rstrip() for row in rows]
     balances = [row.balance.rstrip() for row in rows]
-    most, most_left = _places(amounts), _places(balances)
+    most = max((places_of(row.amount) for row in rows), default=0)
+    most_left = max(map(places_of, balances), default=0)
     return [
-        replace(row, amount=in_line(amount, most), balance=in_line(balance, most_left))
-        for row, amount, balance in zip(rows, amounts, balances, strict=True)
+        replace(row, pad=behind(row.amount, most), balance=in_line(balance, most_left))
+        for row, balance in zip(rows, balances, strict=True)
     ]
-
-
-def _places(amounts: Sequence[str]) -> int:
-    return max((len(amount.rpartition(".")[2]) for amount in amounts), default=0)

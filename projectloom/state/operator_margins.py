@@ -1,7 +1,7 @@
 """The operator's page of charges, provider cost and margin, by day and model, beside what the books earned."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import reflex as rx
@@ -14,7 +14,7 @@ from projectloom.metering.margins import Margin, MarginLine, read_margins
 from projectloom.money import usd_string
 from projectloom.state.models import model_labels
 from projectloom.state.session import explain, handled, operating
-from projectloom.state.words import calendar_day, in_line
+from projectloom.state.words import calendar_day, in_line, places_of
 
 _FREE = "days"
 _SPANS = {
@@ -149,23 +149,11 @@ def _row(key: str, name: str, sums: Margin) -> MarginRow:
 
 
 def _aligned(rows: Iterable[MarginRow]) -> list[MarginRow]:
-    """The rows with the points of their amounts under each other."""
+    """The rows with the points of their amounts under each other: on a phone those of a line stand so too."""
     group = list(rows)
-    places = {
-        name: max((len(getattr(row, name).rpartition(".")[2]) for row in group), default=0)
-        for name in ("charged", "cost", "margin")
-    }
+    most = max((places_of(amount) for row in group for amount in (row.charged, row.cost, row.margin)), default=0)
     return [
-        MarginRow(
-            row.key,
-            row.name,
-            row.count,
-            in_line(row.charged, places["charged"]),
-            row.given,
-            in_line(row.cost, places["cost"]),
-            in_line(row.margin, places["margin"]),
-            row.loss,
-        )
+        replace(row, charged=in_line(row.charged, most), cost=in_line(row.cost, most), margin=in_line(row.margin, most))
         for row in group
     ]
 

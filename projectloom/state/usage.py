@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import reflex as rx
 
+from projectloom import routes
 from projectloom.db import in_thread
 from projectloom.metering.usage import UsageLine, summarize_usage
 from projectloom.money import format_usd
@@ -31,13 +32,17 @@ SOURCE_NAMES = {
 
 @dataclass(frozen=True)
 class UsageRow:
-    """One line of a usage table, all text. ``own`` is what providers billed to the person's own keys."""
+    """One line of a usage table, all text. ``own`` is what providers billed to the person's own keys.
+
+    ``href`` is where its replies are listed, each with its receipt.
+    """
 
     name: str = ""
     count: str = ""
     tokens: str = ""
     cost: str = ""
     own: str = ""
+    href: str = ""
 
 
 class UsageState(rx.State):
@@ -67,9 +72,19 @@ class UsageState(rx.State):
             own_key_cost=format_usd(summary.own_key_cost_nanos) if summary.own_key_cost_nanos else "",
             count=count_of(summary.count, "reply", "replies"),
             by_provider=[_row(line, PROVIDER_NAMES.get(line.name, line.name)) for line in summary.by_provider],
-            by_model=[_row(line, labels.get(line.name, line.name)) for line in summary.by_model],
-            by_source=[_row(line, SOURCE_NAMES.get(line.name, line.name)) for line in summary.by_source],
+            by_model=[
+                _row(line, labels.get(line.name, line.name), self._replies(model=line.name))
+                for line in summary.by_model
+            ],
+            by_source=[
+                _row(line, SOURCE_NAMES.get(line.name, line.name), self._replies(source=line.name))
+                for line in summary.by_source
+            ],
         )
+
+    def _replies(self, **chosen: str) -> str:
+        # This month has no name in an address.
+        return routes.activity("" if self.period == "this_month" else self.period, **chosen)
 
     @handled
     async def choose(self, period: str):
@@ -78,11 +93,12 @@ class UsageState(rx.State):
         return UsageState.load
 
 
-def _row(line: UsageLine, name: str) -> UsageRow:
+def _row(line: UsageLine, name: str, href: str = "") -> UsageRow:
     return UsageRow(
         name=name,
         count=count_of(line.count, "reply", "replies"),
         tokens=f"{line.input_tokens:,} in, {line.output_tokens:,} out",
         cost=format_usd(line.charged_nanos),
         own=format_usd(line.own_key_cost_nanos) if line.own_key_cost_nanos else "",
+        href=href,
     )

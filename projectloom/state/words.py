@@ -154,7 +154,17 @@ def signed(nanos: int) -> str:
 
 def in_line(amount: str, places: int) -> str:
     """An amount with spaces behind it, so that in a column of tabular figures the points stand under each other."""
-    return amount + "\N{NO-BREAK SPACE}" * max(places - len(amount.rpartition(".")[2]), 0)
+    return amount + behind(amount, places)
+
+
+def behind(amount: str, places: int) -> str:
+    """Those spaces alone: what is underlined stands before them."""
+    return "\N{NO-BREAK SPACE}" * max(places - places_of(amount), 0)
+
+
+def places_of(amount: str) -> int:
+    """How many figures an amount has behind its point."""
+    return len(amount.rpartition(".")[2])
 
 
 def whole_number(typed: object) -> object:

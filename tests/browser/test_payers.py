@@ -1,5 +1,6 @@
 """Who pays: one's own keys or credits, chosen in Settings and known everywhere."""
 
+import re
 import time
 from decimal import Decimal
 from typing import Any
@@ -60,6 +61,10 @@ def test_own_keys_are_asked_for_kept_out_of_sight_and_pay_without_any_charge(pag
     for period, models in (("last_month", 0), ("year_to_date", 2), ("all_time", 2), ("this_month", 2)):
         panel.locator("label", has=page.get_by_test_id(f"period-{period}")).click()
         expect(panel.get_by_test_id("usage-model")).to_have_count(models)
+    # A sum leads to what it is made of.
+    panel.get_by_test_id("usage-source").filter(has_text="Chat1 reply").get_by_role("link").click()
+    expect(page).to_have_url(re.compile(r"/activity/?\?source=chat$"))
+    expect(page.get_by_test_id("activity-record")).to_have_count(1)
 
 
 def _reply_and_title(page: Page) -> list[dict[str, Any]]:

@@ -84,6 +84,12 @@ def test_no_page_scrolls_sideways_in_either_theme(windows: Windows, device: dict
     page.goto("/credits")
     expect(page.get_by_test_id("purchase")).to_have_count(1)
     assert_fits(page, width)
+    for path in ("/credits", "/activity", "/statement", "/settings", "/agent"):
+        page.goto(path)
+        expect(page.get_by_test_id("balance-pill")).to_be_visible()
+        # Beside the balance the name of the page is read to its end.
+        cut = "one => one.scrollWidth > one.clientWidth"
+        assert not page.get_by_role("heading", level=1).evaluate(cut), path
 
 
 def test_on_a_phone_a_message_is_sent_and_the_usage_sheet_opens_and_closes(windows: Windows):

@@ -92,6 +92,8 @@ def test_the_statement_tells_every_movement_with_a_balance_that_continues(page: 
     page.get_by_test_id("close-receipt").click()
     expect(receipt).to_have_count(0)
     # Any amount opens the same receipt: what a purchase brought, and its way to the purchase, as well.
+    # What lines the points up is no part of what is underlined.
+    assert rows.last.get_by_test_id("statement-amount").inner_text() == "+$27.00"
     rows.last.get_by_test_id("statement-amount").click()
     expect(page.get_by_test_id("receipt-about")).to_have_text("Purchase, $25.00 paid")
     expect(page.get_by_test_id("receipt-total")).to_have_text("+$27.00")
