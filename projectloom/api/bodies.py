@@ -9,6 +9,7 @@ import json
 from typing import Any, cast
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from projectloom import limits
 from projectloom.api.identity import look_again
@@ -28,18 +29,13 @@ async def read_bytes(request: Request, *, limit: int, lasting: bool = True) -> b
         InvalidInput: the client went away before its end.
         Unauthorized: who asks was known before, and may not ask any more.
     """
-    body, size, more = bytearray(), 0, True
+    body, size = bytearray(), 0
     moment = asyncio.get_running_loop().time
     last = moment() + limits.BODY_SECONDS + limit / limits.BODY_BYTES_A_SECOND
     try:
         async with asyncio.timeout_at(min(moment() + limits.BODY_PAUSE_SECONDS, last)) as patience:
-            while more:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise InvalidInput("The body ended early.")
-                chunk, more = message.get("body", b""), message.get("more_body", False)
-                if more:
-                    patience.reschedule(min(moment() + limits.BODY_PAUSE_SECONDS, last))
+            async for chunk in request.stream():
+                patience.reschedule(min(moment() + limits.BODY_PAUSE_SECONDS, last))
                 size += len(chunk)
                 if size <= limit:
                     body += chunk
@@ -47,6 +43,8 @@ async def read_bytes(request: Request, *, limit: int, lasting: bool = True) -> b
                     break
     except TimeoutError:
         raise TooSlow from None
+    except ClientDisconnect:
+        raise InvalidInput("The body ended early.") from None
     if size > limit:
         raise TooLarge(limit=limit)
     await look_again(request, lasting=lasting)
