@@ -13,11 +13,13 @@ from typing import Any, Protocol, cast
 import orjson
 
 from projectloom.errors import ProviderError
-from projectloom.providers.base import ProviderName, storable_text
+from projectloom.providers.base import storable_text
 from projectloom.providers.failures import from_error_event
-from projectloom.providers.reports import RunningUsage, anthropic_usage, openai_usage, usage_of_response
+from projectloom.providers.reports import RunningUsage, anthropic_usage, openai_usage
 from projectloom.providers.sse import MAX_EVENT_BYTES, EventDecoder, EventTooLarge, ServerEvent, lone_event
+from projectloom.providers.whole_answers import SPOKE, WholeReader, strings_in
 from projectloom.providers.wire_requests import WireRequest
+from projectloom.providers.wire_sizes import mapping_of
 from projectloom.tokens import Usage
 
 # What a client gets beside a provider's own usage: made of the usage so far, as JSON values by name.
@@ -31,12 +33,6 @@ _OPENAI_TELLS = re.compile(rb'"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|"error"\s
 _ANTHROPIC_TELLS = re.compile(rb'"type"\s*:\s*"(?:message_start|message_delta|message_stop|error)"')
 # What stands in nearly every chunk of a stream, spelt as its server spells it: no reason to finish, and no usage.
 _OPENAI_PLAIN = re.compile(rb'"finish_reason"\s*:\s*null(?:[^"{\[]*,\s*"usage"\s*:\s*null)?')
-# Any word, call or vector of the model's own.
-_SPOKE = re.compile(
-    rb'"(?:content|refusal|arguments|text|partial_json|thinking|reasoning_content)"\s*:\s*"[^"]'
-    rb'|"type"\s*:\s*"tool_use"|"tool_calls"\s*:\s*\[\s*\{|"embedding"\s*:'
-)
-_WRITTEN = ("content", "refusal", "reasoning_content", "text", "thinking", "partial_json", "name", "arguments")
 
 
 class WireReader(Protocol):
@@ -78,7 +74,7 @@ class WireReader(Protocol):
 def wire_reader(request: WireRequest, extras: Extras) -> WireReader:
     """The reader for the answer to a request."""
     if not request.stream:
-        return _WholeReader(request.provider)
+        return WholeReader(request.provider)
     if request.provider == "anthropic":
         return _AnthropicWire(extras)
     return _OpenAIWire(extras, hides_usage=not request.wants_usage)
@@ -130,7 +126,7 @@ class _Along(ABC):
 
     def _noted(self, part: bytes) -> bytes:
         self._undecoded.append(part)
-        self.spoke = self.spoke or _SPOKE.search(part) is not None
+        self.spoke = self.spoke or SPOKE.search(part) is not None
         return part
 
     def _until_done(self, whole: bytes) -> bytes:
@@ -218,15 +214,15 @@ class _OpenAIWire(_Along):
             raise from_error_event("openai", body)
         choices = body.get("choices")
         listed = cast("list[object]", choices) if isinstance(choices, list) else []
-        self.ended = self.ended or any(_mapping(one).get("finish_reason") for one in listed)
+        self.ended = self.ended or any(mapping_of(one).get("finish_reason") for one in listed)
         if not isinstance(body.get("usage"), dict):
             return event
-        self._take(openai_usage(_mapping(body["usage"])), final=self.ended)
+        self._take(openai_usage(mapping_of(body["usage"])), final=self.ended)
         if self._hides_usage:
             return b"data: " + _json({**body, "usage": None}) + b"\n\n" if listed else b""
         if self.usage is None:
             return event
-        body["usage"] = {**_mapping(body["usage"]), **self._extras(self.usage)}
+        body["usage"] = {**mapping_of(body["usage"]), **self._extras(self.usage)}
         return b"data: " + _json(body) + b"\n\n"
 
 
@@ -243,11 +239,11 @@ class _AnthropicWire(_Along):
         body = told.json()
         match body.get("type"):
             case "message_start":
-                self._count(_mapping(body.get("message")), final=False)
+                self._count(mapping_of(body.get("message")), final=False)
             case "message_delta":
-                self.ended = self.ended or bool(_mapping(body.get("delta")).get("stop_reason"))
+                self.ended = self.ended or bool(mapping_of(body.get("delta")).get("stop_reason"))
                 if self._count(body, final=self.ended) and self.ended and self.usage is not None:
-                    body["usage"] = {**_mapping(body["usage"]), **self._extras(self.usage)}
+                    body["usage"] = {**mapping_of(body["usage"]), **self._extras(self.usage)}
                     return b"event: message_delta\ndata: " + _json(body) + b"\n\n"
             case "message_stop":
                 self.done = True
@@ -258,7 +254,7 @@ class _AnthropicWire(_Along):
         return event
 
     def _count(self, message: Mapping[str, Any], *, final: bool) -> bool:
-        told = {name: value for name, value in _mapping(message.get("usage")).items() if value is not None}
+        told = {name: value for name, value in mapping_of(message.get("usage")).items() if value is not None}
         if "output_tokens" not in told:
             # Without a count of its own it says nothing of what came since the start.
             return False
@@ -267,48 +263,6 @@ class _AnthropicWire(_Along):
         if self.usage is not before:
             self._report = report
         return self.usage is not None
-
-
-class _WholeReader:
-    """Reads an answer that comes in one piece."""
-
-    def __init__(self, provider: ProviderName) -> None:
-        self.done = False
-        self.ended = False
-        self.spoke = False
-        self.usage: Usage | None = None
-        self.usage_final = False
-        self.failure: ProviderError | None = None
-        self._provider: ProviderName = provider
-        self._chunks: list[bytes] = []
-        self._body: dict[str, Any] = {}
-
-    def feed(self, chunk: bytes) -> bytes:
-        """See :class:`WireReader`. Nothing leaves before all has come."""
-        self._chunks.append(chunk)
-        return b""
-
-    def finish(self) -> bytes:
-        """See :class:`WireReader`."""
-        whole = b"".join(self._chunks)
-        try:
-            body = json.loads(whole)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        if not isinstance(body, dict):
-            raise ValueError("not an object")
-        self._body = cast("dict[str, Any]", body)
-        if self._body.get("error"):
-            raise from_error_event(self._provider, self._body)
-        self.spoke = _SPOKE.search(whole) is not None
-        self.usage = usage_of_response(self._provider, self._body)
-        self.usage_final = self.usage is not None
-        self.ended = self.done = True
-        return whole
-
-    def written(self) -> str:
-        """See :class:`WireReader`."""
-        return "".join(_strings(self._body.get("content" if self._provider == "anthropic" else "choices")))
 
 
 def _ends_of_events(whole: bytes, begin: int) -> Iterator[int]:
@@ -329,20 +283,7 @@ def _written_in(event: ServerEvent) -> Iterator[str]:
     except ValueError:
         return
     for name in ("choices", "delta", "content_block"):
-        yield from _strings(body.get(name))
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in cast("list[object]", value):
-            yield from _strings(item)
-    if isinstance(value, dict):
-        for name, inner in cast("dict[str, object]", value).items():
-            if isinstance(inner, str):
-                if name in _WRITTEN:
-                    yield inner
-            else:
-                yield from _strings(inner)
+        yield from strings_in(body.get(name))
 
 
 def _json(value: Any) -> bytes:
@@ -351,7 +292,3 @@ def _json(value: Any) -> bytes:
     except TypeError:
         # Half a character, which a client may take all the same.
         return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
