@@ -16,18 +16,9 @@ from projectloom import limits, routes
 from projectloom.conversations.tree import Place
 from projectloom.db import in_thread
 from projectloom.errors import (
-    CapReached,
-    CreditsUnavailable,
-    DayCeilingReached,
-    EmailUnconfirmed,
-    InsufficientCredits,
     LoomError,
-    MissingApiKey,
-    NoPictures,
     NotFound,
-    PromptTooLong,
     Unauthorized,
-    UnknownModel,
 )
 from projectloom.metering.quotes import retry_estimates
 from projectloom.metering.receipts import cost_of_conversation, receipts_of
@@ -41,22 +32,13 @@ from projectloom.state.checkout import PurchaseReturnState
 from projectloom.state.conversations import ConversationsState
 from projectloom.state.files import FileRow, file_rows
 from projectloom.state.models import ModelState, model_labels
+from projectloom.state.obstacles import obstacle_of
 from projectloom.state.session import counted, explain, handled, signed_in
 from projectloom.state.thread import MessageRow, anchor, live_row, price_words, question_row, thread_rows
 from projectloom.state.usage import UsageState
 from projectloom.state.words import together
 from projectloom.workspace.attachments import outlines
 from projectloom.workspace.chats import ThreadView, read_conversation, read_thread
-
-# What stands in the way of sending, each with a card of its own that offers the next step.
-_WALLS: dict[type[LoomError], str] = {InsufficientCredits: "credits", MissingApiKey: "key"}
-# Where the error's own words stand there, what can be done about it: one button.
-_WAYS: dict[type[LoomError], str] = {
-    CapReached: "caps",
-    DayCeilingReached: "payer",
-    EmailUnconfirmed: "profile",
-    **dict.fromkeys((CreditsUnavailable, NoPictures, PromptTooLong, UnknownModel), "model"),
-}
 
 
 @dataclass(frozen=True)
@@ -310,9 +292,7 @@ class ChatState(rx.State):
         self.running, self.announcement = False, ""
         if isinstance(error, Unauthorized):
             return explain(error)
-        self.wall = _WALLS.get(type(error), "")
-        self.trouble = "" if self.wall else error.message
-        self.way = _WAYS.get(type(error), "again" if error.retryable else "")
+        self.wall, self.trouble, self.way = obstacle_of(error)
         return [PurchaseReturnState.seen, BalanceState.refresh, ModelState.load]
 
     async def _show_path(
