@@ -1,7 +1,7 @@
 """The React components of our own, in ``assets/islands``: what must not wait for the server lives in the browser.
 
-A streaming reply, the message field, the scrolling thread, the list of conversations, modals and the sign-in form.
-Everything else is plain elements bound to state.
+A streaming reply, the message field, the scrolling thread, the list of conversations and modals. Those about who
+somebody is stand in :mod:`projectloom.components.account_islands`. Everything else is plain elements bound to state.
 """
 
 from typing import Any
@@ -253,40 +253,6 @@ class CopyButton(rx.Component):
     text: rx.Var[str]
 
 
-class AuthForm(rx.Component):
-    """Sign in, sign up, and in the sandbox the demonstration account. ``first`` is the form to begin with: in or up."""
-
-    library = "$/public/islands/auth.jsx"
-    tag = "AuthForm"
-
-    first: rx.Var[str]
-    demonstration: rx.Var[bool]
-    min_password: rx.Var[int]
-
-
-class ForgotPassword(rx.Component):
-    """Asks for a link to choose another password; children stand under the answer."""
-
-    library = "$/public/islands/account.jsx"
-    tag = "ForgotPassword"
-
-
-class ResetPassword(rx.Component):
-    """Takes another password for the link in the address, and says what became of the account."""
-
-    library = "$/public/islands/account.jsx"
-    tag = "ResetPassword"
-
-    min_password: rx.Var[int]
-
-
-class ConfirmEmail(rx.Component):
-    """Confirms the address whose link is in the page's own."""
-
-    library = "$/public/islands/account.jsx"
-    tag = "ConfirmEmail"
-
-
 class Palette(rx.Component):
     """The keyboard shortcuts, and the command palette that is loaded when it is first asked for.
 
@@ -328,13 +294,6 @@ class ImportFile(rx.Component):
     tag = "ImportFile"
 
     on_made: rx.EventHandler[rx.event.no_args_event_spec]
-
-
-class SignOut(rx.Component):
-    """The button that ends the session."""
-
-    library = "$/public/islands/leaving.jsx"
-    tag = "SignOut"
 
 
 class Bars(rx.Component):

@@ -3,9 +3,10 @@
 import reflex as rx
 
 from projectloom import routes
+from projectloom.components.account_islands import SignOut
 from projectloom.components.clerk_parts import clerk_is_on, clerk_parts
 from projectloom.components.controls import attrs, icon, icon_button, link, skeleton
-from projectloom.components.islands import Conversations, SignOut
+from projectloom.components.islands import Conversations
 from projectloom.config import settings
 from projectloom.state.chat import ChatState
 from projectloom.state.conversations import ConversationsState

@@ -3,8 +3,9 @@
 import reflex as rx
 
 from projectloom import routes
+from projectloom.components.account_islands import ConfirmEmail, ForgotPassword, ResetPassword
 from projectloom.components.controls import attrs, link, sandbox_badge
-from projectloom.components.islands import Alive, ConfirmEmail, ForgotPassword, ResetPassword
+from projectloom.components.islands import Alive
 from projectloom.components.sidebar import mark
 from projectloom.config import SANDBOX_PREFIX, settings
 from projectloom.limits import MIN_PASSWORD_CHARS

@@ -3,9 +3,10 @@
 import reflex as rx
 
 from projectloom import routes
+from projectloom.components.account_islands import AuthForm
 from projectloom.components.clerk_parts import clerk_is_on, clerk_parts
 from projectloom.components.controls import attrs, icon, link, sandbox_badge
-from projectloom.components.islands import Alive, AuthForm
+from projectloom.components.islands import Alive
 from projectloom.components.sidebar import mark
 from projectloom.config import settings
 from projectloom.limits import MIN_PASSWORD_CHARS
