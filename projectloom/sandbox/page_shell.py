@@ -33,7 +33,7 @@ h2 { margin: 0 0 16px; font-size: 20px; font-weight: 600; }
   border-top: 1px solid var(--border); }
 .line p { margin: 0; overflow-wrap: anywhere; }
 .line .money { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.quiet { color: var(--quiet); font-size: 14px; }
+.quiet { color: var(--quiet); font-size: 14px; overflow-wrap: anywhere; }
 .card { background: var(--panel); border: 1px solid var(--border); border-radius: 12px; padding: 24px; }
 form { display: grid; gap: 8px; }
 button, .button { display: block; width: 100%; min-height: 44px; padding: 10px 16px; border-radius: 8px;
