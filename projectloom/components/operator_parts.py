@@ -24,8 +24,6 @@ _PAGES = (
     ("Record", routes.OPERATOR_RECORD),
 )
 
-_NO_SUCH_PAGE = "There is no such page"
-
 
 def operator_frame(*content: rx.Component, page: str, loaded: rx.Var[bool] | bool) -> rx.Component:
     """One of the operator's pages. To everybody else there is none."""
@@ -44,7 +42,7 @@ def operator_frame(*content: rx.Component, page: str, loaded: rx.Var[bool] | boo
             ),
             class_name="page wide operating",
         ),
-        title=rx.cond(_refused(), _NO_SUCH_PAGE, f"Operator · {page}"),
+        title=rx.cond(_refused(), "No such page", f"Operator · {page}"),
         current="Operator",
     )
 
@@ -72,7 +70,7 @@ def _ways(page: str) -> rx.Component:
 
 def _no_such_page() -> rx.Component:
     return rx.el.section(
-        rx.el.h2(_NO_SUCH_PAGE, class_name="section-title"),
+        rx.el.h2("There is no such page", class_name="section-title"),
         rx.el.p("The address may be mistyped, or what stood here is gone.", class_name="quiet"),
         link("Go to the chat", to=routes.CHAT, class_name="link"),
         class_name="card roomy",

@@ -56,7 +56,7 @@ def test_an_ordinary_person_sees_no_way_there_and_no_such_page(page: Page, windo
     for path, there in (*PAGES, ("/operator/person?id=usr_1", "person-balance")):
         page.goto(path)
         expect(page.get_by_test_id("not-found")).to_contain_text("There is no such page")
-        expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+        expect(page.get_by_role("heading", level=1)).to_have_text("No such page")
         expect(page.get_by_test_id(there)).to_have_count(0)
         expect(page.get_by_role("navigation", name="Operator's pages")).to_have_count(0)
         # The page says it, and nothing beside it.
