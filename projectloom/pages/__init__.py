@@ -54,6 +54,7 @@ from projectloom.state.own_keys import OwnKeysState
 from projectloom.state.preferences import PreferencesState, SettingsState
 from projectloom.state.pricing import PricingState
 from projectloom.state.profile import ProfileState
+from projectloom.state.receipt import ReceiptState
 from projectloom.state.statement import StatementState
 from projectloom.state.usage import UsageState
 
@@ -65,6 +66,8 @@ _FRAME: list[Any] = [
     ConversationsState.load,
     CheckoutState.ready,
     CapsState.load,
+    # It stays with the tab, and would lie over whatever is opened or loaded next.
+    ReceiptState.close,
 ]
 _CHAT: list[Any] = [
     *_FRAME,
