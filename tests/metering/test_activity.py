@@ -197,7 +197,8 @@ def sums(line: Sum) -> tuple[int, int, int]:
 
 
 def added(lines: Iterable[Sum]) -> tuple[int, ...]:
-    values = [(*sums(line), line.input_tokens, line.output_tokens) for line in lines]
+    # On the first of a month this one has no reply yet, and its lists have no line.
+    values = [(0, 0, 0, 0, 0), *((*sums(line), line.input_tokens, line.output_tokens) for line in lines)]
     return tuple(map(sum, zip(*values, strict=True)))
 
 
