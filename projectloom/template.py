@@ -102,8 +102,9 @@ def _balance() -> rx.Component:
                 key=BalanceState.amount,
                 to=routes.CREDITS,
                 class_name=rx.cond(BalanceState.low, "balance-pill num low", "balance-pill num"),
+                # The amount is the name and this what it is: a name of its own would not be what a phone shows.
                 title="Your credit balance",
-                custom_attrs=attrs("balance-pill", rx.Var.create(f"Credit balance {BalanceState.amount}")),
+                custom_attrs=attrs("balance-pill"),
             ),
             rx.cond(BalanceState.moved.by != "", _moved()),
             BalanceWatch.create(
