@@ -25,8 +25,6 @@ from projectloom.tokens import Usage
 # What a client gets beside a provider's own usage: made of the usage so far, as JSON values by name.
 Extras = Callable[[Usage], Mapping[str, Any]]
 
-# The events that end an answer are in its last bytes, so many mostly.
-_END_BYTES = 1_500
 _EVENT_END = re.compile(rb"\r?\n\r?\n")
 # A quote inside of a JSON text has a backslash before it, so what a model writes never looks like these.
 _OPENAI_TELLS = re.compile(rb'"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|"error"\s*:\s*[{"]|(?:^|\n)data:\s*\[DONE\]')
@@ -131,11 +129,11 @@ class _Along(ABC):
 
     def _until_done(self, whole: bytes) -> bytes:
         """What passes of whole events: those that may tell something one by one, what lies between them as it is."""
-        if self._is_plain(whole):
-            return self._noted(whole)
         # What tells something is mostly at the end, so all that is before it is tried together.
-        early = max(whole.rfind(b"\n\n", 0, max(len(whole) - _END_BYTES, 0)) + 2, 2)
-        begin = early if early > len(b"\n\n") and self._is_plain(whole[:early]) else 0
+        early = self._likely_plain(whole)
+        begin = early if early and self._is_plain(whole if early == len(whole) else whole[:early]) else 0
+        if begin == len(whole):
+            return self._noted(whole)
         passed: list[bytes] = []
         passed_to = 0
         for end in _ends_of_events(whole, begin):
@@ -165,6 +163,10 @@ class _Along(ABC):
             return event
 
     @abstractmethod
+    def _likely_plain(self, whole: bytes) -> int:
+        """How far whole events, from the first on, most likely tell nothing; the end of one of them, or 0."""
+
+    @abstractmethod
     def _is_plain(self, events: bytes) -> bool:
         """Whether whole events certainly tell nothing. All that passes is asked about, so it must cost little."""
 
@@ -185,18 +187,22 @@ class _OpenAIWire(_Along):
         self._plain: bytes | None = None
         self._nulls_usage = False
 
+    def _likely_plain(self, whole: bytes) -> int:
+        plain = self._spelling(whole)
+        return 0 if plain is None else _end_of_event(whole, whole.rfind(plain))
+
     def _is_plain(self, events: bytes) -> bool:
         plain = self._spelling(events)
         if plain is None:
             return False
-        before, *after = events.split(plain)
-        # Each has it once. A chunk with several choices may end one of them.
+        reasons = events.count(plain)
+        # Every reason to finish is none, and so is every usage; nothing failed and nothing ended.
         return (
-            b"\n\n" not in before
-            and events.count(b'"finish_reason"') == len(after) > 0
-            and all(0 <= part.find(b"\n\n") == part.rfind(b"\n\n") for part in after)
+            reasons > 0
+            and events.count(b'"finish_reason"') == reasons
+            and events.count(b'"usage"') == (reasons if self._nulls_usage else 0)
             and b'"error"' not in events
-            and (self._nulls_usage or b'"usage"' not in events)
+            and b"[DONE]" not in events
         )
 
     def _spelling(self, events: bytes) -> bytes | None:
@@ -232,6 +238,12 @@ class _AnthropicWire(_Along):
         self._extras = extras
         self._report: dict[str, Any] = {"output_tokens": 0}
 
+    def _likely_plain(self, whole: bytes) -> int:
+        # A reply's words come between its first events and its last two.
+        if self._is_plain(whole):
+            return len(whole)
+        return _end_of_event(whole, max(whole.rfind(b"content_block_delta"), whole.rfind(b"content_block_stop")))
+
     def _is_plain(self, events: bytes) -> bool:
         return b"message_" not in events and b'"error"' not in events
 
@@ -263,6 +275,12 @@ class _AnthropicWire(_Along):
         if self.usage is not before:
             self._report = report
         return self.usage is not None
+
+
+def _end_of_event(whole: bytes, place: int) -> int:
+    """Where the event around a place ends; 0 where there is no such place or no end that is looked for here."""
+    end = -1 if place < 0 else whole.find(b"\n\n", place)
+    return 0 if end < 0 else end + len(b"\n\n")
 
 
 def _ends_of_events(whole: bytes, begin: int) -> Iterator[int]:
