@@ -55,6 +55,11 @@ async def hurry() -> None:
     await _committer().hurry()
 
 
+def is_at_rest() -> bool:
+    """Whether an item would be written at once and alone, as nothing else waits or is being written."""
+    return _committer().is_at_rest
+
+
 @dataclass(slots=True, eq=False)
 class _Lane:
     """One connection, and the flushes that go over it, one at a time."""
@@ -105,6 +110,11 @@ class Committer:
         self._end_patience()
         if waited_for:
             await asyncio.wait(waited_for)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """As :func:`is_at_rest`."""
+        return not self._waiting and all(lane.flushing is None for lane in self._lanes)
 
     def close(self) -> None:
         """Give the connections back. The next item opens another."""

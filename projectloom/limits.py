@@ -296,6 +296,8 @@ QUICK_PATIENCE_SECONDS = 0.01
 # How old the price card and the payer may be that a quick write is tried with; the database checks both.
 QUICK_FRESH_SECONDS = 1.0
 QUICK_REMEMBERED = 10_000
+# So long after a reply of somebody's was plain, their next call is made ready while its hold is being written.
+CALL_READY_SECONDS = 600.0
 QUICK_BUSY_TRIES = 5
 QUICK_BUSY_SECONDS = 0.002
 # An audit begins so long before the last one: longer than a transaction lasts, and than servers' clocks are apart.

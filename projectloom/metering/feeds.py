@@ -20,6 +20,7 @@ from projectloom.providers import (
     ChatEvent,
     Completed,
     Extras,
+    ReadyCall,
     TextDelta,
     ToolCall,
     UsageSeen,
@@ -141,8 +142,10 @@ class WireFeed(Feed):
     A client that reads slowly holds the provider back, so no more than a named size waits here.
     """
 
-    def __init__(self, turn_id: str, request: WireRequest, extras: Extras) -> None:
+    def __init__(self, turn_id: str, request: WireRequest, extras: Extras, ready: ReadyCall | None = None) -> None:
         super().__init__(turn_id)
+        self.ready = ready
+        """Its call, where it was made ready before."""
         self.reader = wire_reader(request, extras)
         self.leaves_before_settlement = request.stream
         self.answered: Answered | None = None
@@ -159,6 +162,12 @@ class WireFeed(Feed):
     def text(self) -> str:
         """What the model wrote so far. Costs decoding, so it is for checkpoints and for answers that broke off."""
         return self.reader.written()
+
+    def end(self) -> None:
+        """The turn is over. So is its call, also where nobody came to read it."""
+        super().end()
+        if self.ready is not None:
+            self.ready.drop()
 
     def add(self, piece: bytes) -> None:
         """Hand a last piece to the client: nothing follows it that would have to wait."""

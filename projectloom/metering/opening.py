@@ -44,7 +44,7 @@ from projectloom.metering.unpriced import note_unpriced
 from projectloom.metering.wire_calls import wire_call
 from projectloom.money import Nanos
 from projectloom.pricing import PriceCard, PricedModel
-from projectloom.providers import ChatCall, EmbeddingCall, WireCall
+from projectloom.providers import ChatCall, EmbeddingCall, ReadyCall, WireCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Opened:
     """The card of the turn's price version."""
     balance_nanos: Nanos | None = None
     """What the person had posted when it was opened; None where credits do not pay."""
+    ready: ReadyCall | None = field(default=None, repr=False)
+    """The call, under way since it was committed; None where it is still to be made."""
 
 
 def open_turn(request: TurnRequest) -> Opened:

@@ -5,6 +5,7 @@ where it was wrong, and wherever a turn is not plain, nothing is written and the
 decides.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from time import monotonic
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from projectloom.config import settings
 from projectloom.db import engine, in_thread, reading
 from projectloom.errors import DatabaseUnavailable, LoomError
 from projectloom.fresh import Fresh
+from projectloom.group_commit import is_at_rest
 from projectloom.group_stores import Answer
 from projectloom.group_stores import Outcome as Fate
 from projectloom.metering.begun import Begun
@@ -31,6 +33,7 @@ from projectloom.metering.settling import Outcome, bill_of
 from projectloom.metering.terms import Asked, full_terms
 from projectloom.money import Nanos
 from projectloom.pricing import PriceCard, PricedModel
+from projectloom.providers import ChatCall, EmbeddingCall, ReadyCall, WireCall
 
 
 async def open_plainly(request: TurnRequest) -> Opened | None:
@@ -65,11 +68,12 @@ async def open_plainly(request: TurnRequest) -> Opened | None:
     )
     if item is None:
         return None
+    call = call_of(request, terms, asked, api_key)
     async with quick_room(item.held_nanos) as is_room:
         if not is_room:
             # The slower way asks the database now, and whether credits pay at all.
             return None
-        answer = await quick_open(item)
+        answer, ready = await _opened(item, call)
     if answer.outcome == Fate.NOT_PLAIN:
         return None
     if answer.outcome != Fate.DONE:
@@ -78,10 +82,38 @@ async def open_plainly(request: TurnRequest) -> Opened | None:
     return Opened(
         turn=_begun(item),
         message_id=reply_id,
-        call=call_of(request, terms, asked, api_key),
+        call=call,
         card=guess.versioned.card,
         balance_nanos=_balance(answer),
+        ready=ready,
     )
+
+
+async def _opened(item: OpenItem, call: ChatCall | EmbeddingCall | WireCall) -> tuple[Answer, ReadyCall | None]:
+    """Open a turn. Its call is made ready meanwhile, and made once the turn is committed; else nobody hears of it.
+
+    A call that comes to nothing costs its connection, so it is made ready only for those whose last turn was plain; and
+    where others are at work the processor has better to do meanwhile.
+    """
+    plain, begun = _memories.setdefault(engine(), _Memory()).plain, monotonic()
+    ready, done = None, False
+    if isinstance(call, WireCall) and is_at_rest() and plain.get(item.user_id) is not None:
+        ready = ReadyCall(call)
+    try:
+        answer = await quick_open(item)
+        done = answer.outcome == Fate.DONE
+    finally:
+        if ready is not None and not done:
+            ready.drop()
+    if not done:
+        plain.forget(item.user_id)
+        return answer, None
+    plain.put(item.user_id, item.turn_id, asked_at=begun)
+    if ready is not None:
+        ready.let_go()
+        # It leaves now, and whatever else there is to do is done while its provider thinks.
+        await asyncio.sleep(0)
+    return answer, ready
 
 
 def plain_end(turn: Begun, card: PriceCard, outcome: Outcome) -> SettleItem | None:
@@ -159,6 +191,10 @@ class _Memory:
     guesses: Fresh[_Guess] = field(
         default_factory=lambda: Fresh[_Guess](seconds=limits.QUICK_FRESH_SECONDS, most=limits.QUICK_REMEMBERED)
     )
+    plain: Fresh[str] = field(
+        default_factory=lambda: Fresh[str](seconds=limits.CALL_READY_SECONDS, most=limits.QUICK_REMEMBERED)
+    )
+    """The last turn of those whose last one went this way."""
 
 
 _memories: WeakKeyDictionary[Engine, _Memory] = WeakKeyDictionary()

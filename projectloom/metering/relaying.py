@@ -18,7 +18,7 @@ async def consume_wire(feed: WireFeed, call: WireCall) -> Outcome:
     """Make the call, hand its bytes on, and say how it ended. Cancelling it ends the call."""
     completion = Completion.PARTIAL
     try:
-        async with asyncio.timeout(limits.MAX_TURN_SECONDS), open_wire(call) as answered:
+        async with asyncio.timeout(limits.MAX_TURN_SECONDS), open_wire(call, feed.ready) as answered:
             feed.answered = answered
             feed.tell()
             await _pass_on(feed, answered.chunks, _most_bytes(call))

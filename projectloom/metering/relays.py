@@ -74,7 +74,7 @@ async def _open_and_relay(request: TurnRequest, tell: Callable[[Told], Mapping[s
         balance_nanos=opened.balance_nanos,
         max_output_tokens=turn.max_output_tokens,
         clamped=turn.clamped,
-        feed=runner.relay(turn, opened.card, call, extras),
+        feed=runner.relay(turn, opened.card, call, extras, opened.ready),
     )
 
 

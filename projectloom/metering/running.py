@@ -41,6 +41,7 @@ from projectloom.providers import (
     EmbeddingCall,
     Extras,
     ProviderName,
+    ReadyCall,
     WireCall,
     embed,
     stream_chat,
@@ -67,9 +68,11 @@ class TurnRunner:
         self._begin(feed, turn, card, _consume(feed, cast("ProviderName", turn.provider), call))
         return feed
 
-    def relay(self, turn: Begun, card: PriceCard, call: WireCall, extras: Extras) -> WireFeed:
-        """As :meth:`start`, where the answer passes through as it is."""
-        feed = WireFeed(turn.id, call.request, extras)
+    def relay(
+        self, turn: Begun, card: PriceCard, call: WireCall, extras: Extras, ready: ReadyCall | None = None
+    ) -> WireFeed:
+        """As :meth:`start`, where the answer passes through as it is. ``ready`` is the call where it is under way."""
+        feed = WireFeed(turn.id, call.request, extras, ready)
         self._begin(feed, turn, card, consume_wire(feed, call))
         return feed
 

@@ -29,7 +29,15 @@ from projectloom.providers.key_checks import check_key
 from projectloom.providers.openai import OpenAIChat
 from projectloom.providers.reports import usage_of_response
 from projectloom.providers.tools import arguments_of
-from projectloom.providers.wire import Answered, Frames, RefusedByProvider, WireCall, close_wires, open_wire
+from projectloom.providers.wire import (
+    Answered,
+    Frames,
+    ReadyCall,
+    RefusedByProvider,
+    WireCall,
+    close_wires,
+    open_wire,
+)
 from projectloom.providers.wire_readers import Extras, WireReader, wire_reader
 from projectloom.providers.wire_requests import (
     ANTHROPIC_VERSION,
@@ -54,6 +62,7 @@ __all__ = [
     "Frames",
     "Path",
     "ProviderName",
+    "ReadyCall",
     "RefusedByProvider",
     "TextDelta",
     "Tool",

@@ -15,6 +15,7 @@ from typing import Self
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 
 from projectloom import limits
 from projectloom.errors import ProviderError
@@ -69,9 +70,78 @@ class RefusedByProvider(ProviderError):
         self.body = body
 
 
+class ReadyCall:
+    """A call that is made ready, its connection included, while something is waited for that must be so before it.
+
+    Nothing of it leaves before it is let go. Belongs to one event loop.
+    """
+
+    def __init__(self, call: WireCall) -> None:
+        self._body = _KeptBack(call.body)
+        self._request = asyncio.create_task(self._made_ready(call), name="call made ready")
+        self._request.add_done_callback(_seen)
+
+    async def _made_ready(self, call: WireCall) -> aiohttp.ClientResponse:
+        # What it waits for sets out first.
+        await asyncio.sleep(0)
+        return await _post(call, self._body)
+
+    def let_go(self) -> None:
+        """What it waited for is so: the call is made."""
+        self._body.let_go()
+
+    def drop(self) -> None:
+        """End it, wherever it is. Where it was never let go, its provider hears nothing of it."""
+        if not self._request.cancel() and not self._request.cancelled() and self._request.exception() is None:
+            self._request.result().close()
+
+    async def response(self) -> aiohttp.ClientResponse | None:
+        """The beginning of its answer; None where its connection failed before anything left: it can be made anew.
+
+        Cancelling it ends the call. Raises what a request of aiohttp's raises.
+        """
+        try:
+            return await self._request
+        except _OUTSIDE_ERRORS:
+            if self._body.left:
+                raise
+            return None
+        except BaseException:
+            self.drop()
+            raise
+
+
+class _KeptBack(aiohttp.BytesPayload):
+    """A body that is let go later, and with it the head of its request, which goes in one piece with it."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body, content_type="application/json")
+        self.left = False
+        self._gate = asyncio.get_running_loop().create_future()
+
+    def let_go(self) -> None:
+        if not self._gate.done():
+            self._gate.set_result(None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await self._gate
+        self.left = True
+        await super().write_with_length(writer, content_length)
+
+
+def _seen(request: asyncio.Task[aiohttp.ClientResponse]) -> None:
+    """An error is told by whoever waits for the answer, and where nobody does it is of no interest."""
+    if not request.cancelled():
+        request.exception()
+
+
+async def _post(call: WireCall, body: bytes | aiohttp.BytesPayload) -> aiohttp.ClientResponse:
+    return await _session(call).post(_address(call), data=body, headers=_headers(call), allow_redirects=False)
+
+
 @asynccontextmanager
-async def open_wire(call: WireCall) -> AsyncGenerator[Answered]:
-    """Make the call once. Leaving closes the connection.
+async def open_wire(call: WireCall, ready: ReadyCall | None = None) -> AsyncGenerator[Answered]:
+    """Make the call once, or take the one that was made ready. Leaving closes the connection.
 
     Raises:
         RefusedByProvider: it answered with an error status.
@@ -80,9 +150,8 @@ async def open_wire(call: WireCall) -> AsyncGenerator[Answered]:
     provider, begun = call.request.provider, False
     trouble: ProviderError | None = None
     try:
-        async with _session(call).post(
-            _address(call), data=call.body, headers=_headers(call), allow_redirects=False
-        ) as response:
+        made_ready = None if ready is None else await ready.response()
+        async with made_ready or await _post(call, call.body) as response:
             begun = True
             if response.status != 200:
                 raise await _refusal(provider, response)

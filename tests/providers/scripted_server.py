@@ -47,9 +47,13 @@ class ScriptedServer:
     ) -> None:
         assert self._server is not None
         self._server.close()
+        self.drop_connections()
+        await asyncio.gather(*self._tasks)
+
+    def drop_connections(self) -> None:
+        """Break off every connection that it has."""
         for writer in self._writers:
             writer.transport.abort()
-        await asyncio.gather(*self._tasks)
 
     @property
     def url(self) -> str:
