@@ -56,7 +56,7 @@ async def hurry() -> None:
 
 
 def is_at_rest() -> bool:
-    """Whether an item would be written at once and alone, as nothing else waits or is being written."""
+    """Whether an item would be written at once, as nothing is being written or is about to be."""
     return _committer().is_at_rest
 
 

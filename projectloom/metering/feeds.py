@@ -93,6 +93,9 @@ class Feed:
         """Show nothing more of it."""
         self.gone = True
 
+    def end_call(self) -> None:
+        """Nothing more is read of its call."""
+
     @property
     def ended(self) -> bool:
         """Its turn is over: settled, unless the database was away."""
@@ -163,9 +166,8 @@ class WireFeed(Feed):
         """What the model wrote so far. Costs decoding, so it is for checkpoints and for answers that broke off."""
         return self.reader.written()
 
-    def end(self) -> None:
-        """The turn is over. So is its call, also where nobody came to read it."""
-        super().end()
+    def end_call(self) -> None:
+        """Nothing more is read of its call, and nothing was where it ended before its first step."""
         if self.ready is not None:
             self.ready.drop()
 

@@ -103,10 +103,11 @@ async def _opened(item: OpenItem, call: ChatCall | EmbeddingCall | WireCall) -> 
         answer = await quick_open(item)
         done = answer.outcome == Fate.DONE
     finally:
-        if ready is not None and not done:
-            ready.drop()
+        if not done:
+            plain.forget(item.user_id)
+            if ready is not None:
+                ready.drop()
     if not done:
-        plain.forget(item.user_id)
         return answer, None
     plain.put(item.user_id, item.turn_id, asked_at=begun)
     if ready is not None:

@@ -132,6 +132,7 @@ class TurnRunner:
             await asyncio.wait([reading])
             checkpoints.cancel()
             await asyncio.wait([checkpoints])
+        feed.end_call()
         try:
             outcome, called = _outcome_of(feed, reading), time.monotonic()
             await self._settle(feed, turn, card, outcome)

@@ -11,11 +11,12 @@ import logging
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_writer import StreamWriter
 
 from projectloom import limits
 from projectloom.errors import ProviderError
@@ -84,7 +85,12 @@ class ReadyCall:
     async def _made_ready(self, call: WireCall) -> aiohttp.ClientResponse:
         # What it waits for sets out first.
         await asyncio.sleep(0)
-        return await _post(call, self._body)
+        response = await _post(call, self._body)
+        if not self._body.left:
+            # Servers that are tired of a silent connection say so. It is no answer to what was not asked yet.
+            response.close()
+            raise aiohttp.ServerDisconnectedError
+        return response
 
     def let_go(self) -> None:
         """What it waited for is so: the call is made."""
@@ -96,13 +102,16 @@ class ReadyCall:
             self._request.result().close()
 
     async def response(self) -> aiohttp.ClientResponse | None:
-        """The beginning of its answer; None where its connection failed before anything left: it can be made anew.
+        """The beginning of its answer; None where its connection was closed before anything left: it can be made anew.
 
         Cancelling it ends the call. Raises what a request of aiohttp's raises.
         """
         try:
             return await self._request
-        except _OUTSIDE_ERRORS:
+        except aiohttp.ClientConnectorError:
+            # There was no connection, so one more try is a second try.
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if self._body.left:
                 raise
             return None
@@ -125,6 +134,9 @@ class _KeptBack(aiohttp.BytesPayload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         await self._gate
+        transport = cast("StreamWriter", writer).transport
+        if transport is None or transport.is_closing():
+            raise aiohttp.ClientConnectionResetError("closed meanwhile")
         self.left = True
         await super().write_with_length(writer, content_length)
 

@@ -33,6 +33,8 @@ class ScriptedServer:
     scripts: Sequence[Sequence[Step]]
     asked: list[Asked] = field(default_factory=list[Asked])
     connections: int = 0
+    begun: int = 0
+    """Requests of which the first byte has come."""
     left_by_client: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -54,6 +56,12 @@ class ScriptedServer:
         """Break off every connection that it has."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def speak_up(self) -> None:
+        """Answer what nobody asked yet, on every connection, as a server does that is tired of a silent one."""
+        for writer in self._writers:
+            writer.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            writer.close()
 
     @property
     def url(self) -> str:
@@ -78,7 +86,9 @@ class ScriptedServer:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first_byte = await reader.readexactly(1)
+        self.begun += 1
+        head = (first_byte + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.rstrip().split("\r\n")
         method, path, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
