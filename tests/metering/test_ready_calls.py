@@ -16,7 +16,8 @@ from projectloom.group_commit import hurry
 from projectloom.metering.models import Completion, TurnState
 from projectloom.metering.relays import Relayed, leave_relay, start_relay
 from projectloom.metering.requests import TurnRequest
-from projectloom.metering.turn import await_receipt
+from projectloom.metering.running import runner
+from projectloom.metering.turn import await_receipt, open_request
 from projectloom.providers import ReadyCall, WireCall, close_wires, read_wire_request
 from projectloom.workspace.preferences import set_api_key_mode
 from tests.metering.conftest import MODEL, World
@@ -196,6 +197,21 @@ async def test_leaving_ends_a_call_that_was_made_ready(world):
         leave_relay(relayed)
         await asyncio.wait_for(w.provider.left_by_client.wait(), 5)
         await read(relayed)
+
+
+async def test_a_call_whose_reading_ends_before_its_first_step_does_not_wait_for_its_settlement(world, books: Engine):
+    async with world(REPLY, [*cut(O_START, o_text("Hello")), HANG]) as w:
+        await one_plain_reply(w)
+        opened = await open_request(request_of(w.person))
+        assert isinstance(opened.call, WireCall)
+        assert opened.ready is not None
+        with nobody_writes(books):
+            runner.relay(opened.turn, opened.card, opened.call, lambda _: {}, opened.ready)
+            runner.stop(opened.turn.id)
+            await asyncio.wait_for(w.provider.left_by_client.wait(), 5)
+            assert runner.feed(opened.turn.id) is not None
+        receipt = await await_receipt(w.person, opened.turn.id)
+        assert (receipt.state, receipt.completion) == (TurnState.VOIDED, Completion.STOPPED)
 
 
 def readied(provider_url: str) -> ReadyCall:
