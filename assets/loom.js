@@ -67,12 +67,14 @@
       const kept = keptPlace();
       return kept ? kept.pathname + kept.search : "";
     },
-    // Given once, and only in the place itself, when what was being written there stands in the field again.
+    // Given in the place itself, when what was being written there stands in the field again, and until the person does
+    // something in it: the page may be drawn more than once on the way back.
     restore(field, here) {
       const kept = keptPlace();
       if (!kept?.caret || kept.pathname !== here || window.location.pathname !== here || !field.value) return;
       field.setSelectionRange(...kept.caret);
-      sessionStorage.setItem(PLACE, JSON.stringify({ ...kept, caret: null }));
+      const forget = () => sessionStorage.setItem(PLACE, JSON.stringify({ ...kept, caret: null }));
+      for (const sign of ["keydown", "pointerdown"]) field.addEventListener(sign, forget, { once: true });
     },
   };
 

@@ -203,6 +203,12 @@ def test_who_buys_in_a_conversation_comes_back_to_it_and_to_the_caret(page: Page
     expect(page).to_have_url(here)
     expect(page.get_by_test_id("reply-cost")).to_be_visible()
     expect(page.get_by_test_id("composer")).to_have_value("One three")
+    # The page may be drawn more than once on the way back, as it is when another chat is looked at first.
+    page.get_by_test_id("new-chat").click()
+    expect(page.get_by_test_id("composer")).to_have_value("")
+    page.go_back()
+    expect(page).to_have_url(here)
+    expect(page.get_by_test_id("composer")).to_have_value("One three")
     expect(page.get_by_test_id("composer")).to_be_focused()
     page.keyboard.type("two ")
     expect(page.get_by_test_id("composer")).to_have_value("One two three")
