@@ -23,6 +23,7 @@ from projectloom.money import from_usd
 from tests.billing.conftest import Shop
 from tests.billing.test_reversals import bought, dispute, refund
 from tests.spending import spend
+from tests.yardstick import slowness
 
 
 def test_each_line_continues_the_balance_of_the_one_below_it(shop: Shop):
@@ -183,13 +184,15 @@ def test_a_page_of_a_hundred_thousand_movements_takes_no_longer_than_a_tenth_of_
         choose(["capture"], "2026-01-10"),
         choose(["expiry"], None, "2026-01-20"),
     ):
-        took = []
+        most = 0.1 * slowness()
         for before in (None, 70_000, 200):
-            begun = time.perf_counter()
-            found = read_statement(person, chosen, before=before)
-            took.append(time.perf_counter() - begun)
+            took = []
+            for _ in range(3):
+                begun = time.perf_counter()
+                found = read_statement(person, chosen, before=before)
+                took.append(time.perf_counter() - begun)
             assert len(found) == 100 or "capture" not in chosen.kinds or before == 200
-        assert sorted(took)[1] < 0.1, chosen
+            assert min(took) < most, (chosen, before, took)
 
 
 def insert(person: str, movements: Sequence[tuple[str, datetime]], first: int = 0) -> None:

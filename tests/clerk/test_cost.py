@@ -7,6 +7,7 @@ import pytest
 from projectloom.workspace.identity import identify
 from tests.clerk.conftest import HERE
 from tests.clerk_double import ClerkDouble
+from tests.yardstick import slowness
 
 MOST_MS = 2.0
 REQUESTS = 120
@@ -26,10 +27,12 @@ def test_sign_in_adds_at_most_two_milliseconds_to_a_request_with_cached_keys(boo
     tokens = [clerk.token("user_ada", HERE, sid=f"sess_{number}") for number in range(REQUESTS)]
     assert identify(clerk.token("user_ada", HERE))
     asked = len(clerk.asked)
+    before = slowness()
     looks = [taken(token) for token in tokens]
+    most = MOST_MS * max(before, slowness())
     # The clock also counts what else the machine does: by it the quickest tenth is what the look itself takes.
     by_clock, own_work = (sorted(times) for times in zip(*looks, strict=True))
-    assert own_work[REQUESTS // 2] <= MOST_MS, own_work
-    assert by_clock[REQUESTS // 10] <= MOST_MS, by_clock
-    assert min(taken(token)[0] for token in tokens[-5:]) <= MOST_MS / 2  # from memory
+    assert own_work[REQUESTS // 2] <= most, own_work
+    assert by_clock[REQUESTS // 10] <= most, by_clock
+    assert min(taken(token)[0] for token in tokens[-5:]) <= most / 2  # from memory
     assert len(clerk.asked) == asked

@@ -13,6 +13,7 @@ from stripe import WebhookSignature
 from projectloom.config import SANDBOX_WEBHOOK_SECRET
 from projectloom.ids import new_id
 from tests.live import LiveServer
+from tests.yardstick import slowness
 
 BURST = 500
 AT_ONCE = 25
@@ -42,7 +43,7 @@ def test_a_webhook_is_answered_within_fifty_milliseconds_in_the_median(server: L
     client = server.client()
     outcomes = [deliver(client, event()) for _ in range(60)]
     assert {status for status, _ in outcomes} == {200}
-    assert statistics.median(seconds for _, seconds in outcomes) < 0.05
+    assert statistics.median(seconds for _, seconds in outcomes) < 0.05 * slowness()
 
 
 @pytest.mark.alone

@@ -104,11 +104,11 @@ async def test_the_next_calls_of_a_path_answer_an_error(world: World, kind, stat
 @pytest.mark.alone
 @pytest.mark.parametrize(("kind", "made"), [("timeout", 0), ("reset", 0), ("lost", 1)])
 async def test_a_connection_closes_without_an_answer(world: World, kind, made):
-    await world.control("faults", kind=kind, path="/v1/checkout", seconds=0.3)
+    await world.control("faults", kind=kind, path="/v1/checkout", seconds=1.0)
     began = time.monotonic()
     with pytest.raises(stripe.APIConnectionError):
         await world.buy()
-    assert (time.monotonic() - began < 0.25) == (kind == "reset")
+    assert (time.monotonic() - began < 0.9) == (kind == "reset")
     assert len((await world.stripe().v1.checkout.sessions.list_async()).data) == made
 
 
