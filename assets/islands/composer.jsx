@@ -26,6 +26,12 @@ function grow(field) {
   field.style.overflowY = field.scrollHeight > MAX_HEIGHT_PX ? "auto" : "hidden";
 }
 
+// A browser may have put the draft back itself; what was typed before the page knew of a draft comes after it.
+function joined(draft, typed) {
+  if (!draft || !typed || draft === typed) return typed || draft;
+  return `${draft}\n${typed}`;
+}
+
 const onTouch = () => window.matchMedia("(pointer: coarse)").matches;
 
 // `ready` once the server has said which conversation this is. Until then, and while a new chat gets its address, what
@@ -75,7 +81,8 @@ function useDraft(field, { conversationId, ready, running, basis, ids }, onDraft
       localStorage.removeItem(draftKey(""));
       moveTo(conversationId);
     }
-    element.value = typed || localStorage.getItem(draftKey(conversationId)) || "";
+    element.value = joined(localStorage.getItem(draftKey(conversationId)) ?? "", typed);
+    if (typed) localStorage.setItem(draftKey(conversationId), element.value);
     grow(element);
     window.loomPlace?.restore(element, conversationId ? `/c/${conversationId}` : "/");
     onText(Boolean(element.value.trim()));

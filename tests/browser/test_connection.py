@@ -56,7 +56,8 @@ class Line:
     """The socket of a page, on which what asks for a reply can be lost, or what comes back from then on."""
 
     def __init__(self, page: Page) -> None:
-        self.loses_questions = self.loses_answers = False
+        self.loses_questions = self.loses_answers = self.is_slow = False
+        self._on_the_way: list[tuple[WebSocketRoute, str | bytes]] = []
         page.route_web_socket(re.compile("/_event"), self._open)
 
     def _open(self, socket: WebSocketRoute) -> None:
@@ -67,11 +68,37 @@ class Line:
                 server.send(message)
 
         def answer(message: str | bytes) -> None:
-            if not self.loses_answers:
+            if self.is_slow:
+                self._on_the_way.append((socket, message))
+            elif not self.loses_answers:
                 socket.send(message)
 
         socket.on_message(ask)
         server.on_message(answer)
+
+    def arrive(self) -> None:
+        """What was slow is there."""
+        self.is_slow = False
+        for socket, message in self._on_the_way:
+            socket.send(message)
+        self._on_the_way.clear()
+
+
+def test_what_is_typed_before_the_server_has_spoken_comes_after_the_draft(page: Page):
+    line = Line(page)
+    walks.join(page, mode="credits", dollars=10)
+    open_chat(page)
+    composer = page.get_by_test_id("composer")
+    composer.fill("Half a thought")
+    page.wait_for_function("localStorage.getItem('loom:draft:new') === 'Half a thought'")
+    line.is_slow = True
+    page.reload()
+    composer.press_sequentially("and more")
+    expect(composer).to_have_value("and more")
+    line.arrive()
+    expect(composer).to_have_value("Half a thought\nand more")
+    page.reload()
+    expect(composer).to_have_value("Half a thought\nand more")
 
 
 def test_a_message_that_never_arrived_stands_in_the_field_after_a_reload_and_by_itself(page: Page):
