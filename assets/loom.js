@@ -73,7 +73,7 @@
       const kept = keptPlace();
       if (!kept?.caret || kept.pathname !== here || window.location.pathname !== here || !field.value) return;
       field.setSelectionRange(...kept.caret);
-      const forget = () => sessionStorage.setItem(PLACE, JSON.stringify({ ...kept, caret: null }));
+      const forget = () => sessionStorage.setItem(PLACE, JSON.stringify({ ...keptPlace(), caret: null }));
       for (const sign of ["keydown", "pointerdown"]) field.addEventListener(sign, forget, { once: true });
     },
   };
